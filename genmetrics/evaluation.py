@@ -1,0 +1,395 @@
+"""From image sets to a record: the main path. Start reading here.
+
+    images --sources--> uint8 --extractor, features--> float32 (n, d) --metrics--> Estimate --> Score --> Record
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import genmetrics
+from genmetrics._checks import DataError, count
+from genmetrics.extractors import EXTRACTORS, Extractor, find_extractor
+from genmetrics.features import Features, Progress, features_of, silent
+from genmetrics.metrics import METRICS, Metric, find_metric
+from genmetrics.protocols import Protocol
+from genmetrics.records import Estimate, Record, Score
+from genmetrics.sources import ImageSet, open_images
+
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One image set and its features, in canonical order; `rows` picks some of it."""
+
+    images: ImageSet
+    features: Features
+    rows: NDArray[np.intp]  # canonical positions
+
+    @classmethod
+    def of(cls, images: ImageSet, features: Features) -> Side:
+        return cls(images, features, np.arange(images.n))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def subset(self, n: int, seed: int) -> Side:
+        """`n` images drawn without replacement (all, if there are no more)."""
+        if n >= len(self):
+            return self
+        drawn = np.random.default_rng(seed).choice(len(self), n, replace=False)
+        return replace(self, rows=self.rows[np.sort(drawn)])
+
+    def output(self, name: str) -> NDArray[np.float32]:
+        """An output of the network; "embedding" is its logits, or its features if it has none."""
+        return self.features.outputs[self.output_name(name)][self.rows]
+
+    def output_name(self, name: str) -> str:
+        if name == "embedding":
+            return "logits" if "logits" in self.features.outputs else "features"
+        return name
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        labels = self.images.labels
+        return None if labels is None else labels[self.features.order[self.rows]]
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        return self.images.classes
+
+    def take(self, rows: Iterable[int], channels: int | None = None) -> list[NDArray[np.uint8]]:
+        """The images at these positions, uint8 (h, w, c)."""
+        return self.images.take(self.features.order[self.rows[np.asarray(rows, dtype=np.intp)]], channels)
+
+
+def evaluate(
+    real: Any,
+    generated: Any,
+    train: Any = None,
+    metrics: Iterable[str] | Mapping[str, Callable[..., float]] | None = None,
+    extractor: str | Extractor | None = None,
+    labels: Any = None,
+    seed: int = 0,
+    intervals: bool = True,
+    device: str = "auto",
+    out: str | Path | None = None,
+    *,
+    value_range: tuple[float, float] | None = None,
+    cache: bool = True,
+    progress: Progress = silent,
+) -> Record:
+    """Score generated images against real ones.
+
+    Args:
+        real: held-out real images: a folder, .zip, .npz, .npy, array or tensor (see `genmetrics.open_images`).
+        generated: the samples, likewise.
+        train: the real images that the generator was trained on; they give each number its 'real data' baseline.
+        metrics: names from METRICS; None takes all that the extractor serves. A mapping adds your own: name ->
+            function of (real features, generated features).
+        extractor: a name (`digits-cnn`, `pixels`, `module:PATH`) or an object; see `genmetrics.extractors`.
+        labels: class of each generated image, replacing those of the source.
+        seed: fixes every random choice.
+        intervals: give 95% intervals; they cost a few times the metric itself.
+        device: for the network: "auto", "cpu", "cuda", ...
+        out: a folder for record.json and report.html.
+        value_range: black and white of float images: (0, 1), (-1, 1) or (0, 255).
+        cache: keep features for the next run.
+        progress: called as progress(items, label, total); yields the items.
+
+    Returns:
+        The record: `record["frechet"].value`, `.low`, `.high`, `.signature`, `record.warnings`, `.to_json(path)`.
+
+    Raises:
+        DataError: an input or the output folder cannot be used; the message says which, and what to do.
+    """
+    chosen, own = chosen_metrics(metrics)
+    if extractor is None:
+        raise DataError(f"no extractor chosen; pass --extractor (extractor=) one of: {', '.join(EXTRACTORS)}")
+    folder = writable_folder(out) if out is not None else None
+    network = find_extractor(extractor, device)
+    refuse_what_it_lacks(chosen, network)
+    given = {"real": real, "generated": generated, **({} if train is None else {"train": train})}
+    opened = {
+        name: open_images(
+            source, name, value_range=value_range, labels=labels if name == "generated" else None
+        )
+        for name, source in given.items()
+    }
+    channels = max(images.channels for images in opened.values())
+    sides = {
+        name: Side.of(images, features_of(images, network, channels=channels, cache=cache, progress=progress))
+        for name, images in opened.items()
+    }
+    same_image_size(sides, network)
+    if chosen is None:
+        chosen = [name for name in METRICS if not lacking(METRICS[name], sides["generated"].features.outputs)]
+    refuse_what_it_lacks(chosen, network, sides["generated"].features.outputs)
+    scores, left_out = [], []
+    for name in progress(chosen, "metrics", len(chosen)):
+        try:
+            scores.append(score_of(name, METRICS[name], sides, network, seed, intervals))
+        except DataError as error:
+            if metrics is not None:  # asked for by name
+                raise
+            left_out.append(f"{name} left out: {error}")
+    scores += [own_score(name, function, sides, network) for name, function in own.items()]
+    if not scores:
+        raise DataError(f"no metric could be computed; {'; '.join(left_out)}")
+    record = Record(
+        scores=tuple(scores),
+        inputs={name: {**side.images.summary(), "content": side.features.digest} for name, side in sides.items()},
+        extractor=described(network, sides["generated"]),
+        seed=seed,
+        warnings=(*warnings_about(sides, network), *left_out),
+        environment=environment(network),
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+    if folder is None:
+        return record
+    return with_report(record, sides, folder, seed, progress)
+
+
+def chosen_metrics(
+    metrics: Iterable[str] | Mapping[str, Callable[..., float]] | None,
+) -> tuple[list[str] | None, dict[str, Callable[..., float]]]:
+    """Names from METRICS (None: all that can be had), and the caller's own functions."""
+    if metrics is None:
+        return None, {}
+    if isinstance(metrics, Mapping):
+        return [], dict(metrics)
+    names = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
+    if not names:
+        raise DataError(f"no metric asked for; known: {', '.join(METRICS)}")
+    for name in names:
+        find_metric(name)
+    return names, {}
+
+
+def lacking(metric: Metric, outputs: Iterable[str]) -> str | None:
+    """The network output that a metric needs and `outputs` do not hold."""
+    wanted = {need.split(".")[1] for need in metric.needs} - {"embedding", "images"}
+    return next(iter(sorted(wanted - set(outputs))), None)
+
+
+def refuse_what_it_lacks(
+    chosen: list[str] | None, network: Extractor, outputs: Iterable[str] | None = None
+) -> None:
+    """Every chosen metric finds the output it needs; a `module:` network's outputs are known once it has run.
+
+    Raises:
+        DataError: one does not.
+    """
+    if outputs is None and network.name.startswith("module:"):
+        return
+    for name in chosen or []:
+        output = lacking(METRICS[name], network.outputs if outputs is None else outputs)
+        if output:
+            raise DataError(f"{name} needs {output}, but {network.name} gives none; choose a classifier")
+
+
+def same_image_size(sides: Mapping[str, Side], network: Extractor) -> None:
+    """Where the network does not resize, all sets have one image size.
+
+    Raises:
+        DataError: they do not.
+    """
+    if network.size is not None:
+        return
+    sizes = {name: next(iter(side.images.sizes)) for name, side in sides.items()}
+    if len(set(sizes.values())) > 1:
+        listed = ", ".join(f"{name} {h}x{w}" for name, (h, w) in sizes.items())
+        raise DataError(
+            f"images have different sizes ({listed}), but {network.name} does not resize; "
+            "resize one set, or choose an extractor that does"
+        )
+
+
+def score_of(
+    name: str, metric: Metric, sides: Mapping[str, Side], network: Extractor, seed: int, intervals: bool
+) -> Score:
+    """One row of the record, with the same number for real data beside it where there is a set to take it from."""
+    real, generated = sides["real"], sides["generated"]
+    estimate = estimate_of(metric, real, generated, seed, intervals)
+    baseline = None
+    two_sided = any(need.startswith("real.") for need in metric.needs)
+    stand_in = sides.get("train") if two_sided else real
+    sees_pixels = metric.needs == ("generated.images",)
+    if stand_in is not None and not (sees_pixels and stand_in.images.sizes.keys() != generated.images.sizes.keys()):
+        stand_in = stand_in.subset(len(generated), seed)
+        at_best = estimate_of(metric, real, stand_in, seed, intervals)
+        baseline = {
+            "value": at_best.value,
+            "low": at_best.low,
+            "high": at_best.high,
+            "n": len(stand_in),
+            "of": "train" if two_sided else "real",
+            "details": at_best.details,
+        }
+    return Score(
+        metric=name,
+        name=metric.printed(network.name),
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        std_error=estimate.std_error,
+        std_error_generated=estimate.std_error_generated,
+        interval=estimate.interval,
+        better=metric.better,
+        n_real=len(real) if two_sided else 0,
+        n_generated=len(generated),
+        signature=signature_of(metric, real, generated, network, estimate),
+        details=estimate.details,
+        notes=estimate.notes,
+        baseline=baseline,
+    )
+
+
+def estimate_of(metric: Metric, real: Side, generated: Side, seed: int, intervals: bool) -> Estimate:
+    """The metric on the arguments it names in `needs`."""
+    sides = {"real": real, "generated": generated}
+    arguments = []
+    for need in metric.needs:
+        side, output = need.split(".")
+        arguments.append(sides[side] if output == "images" else sides[side].output(output))
+    return metric.compute()(*arguments, seed=seed, intervals=intervals)
+
+
+def signature_of(metric: Metric, real: Side, generated: Side, network: Extractor, estimate: Estimate) -> str:
+    """The signature of a number: all that it depends on but the generated images themselves."""
+    output = metric.needs[-1].split(".")[1]
+    of_images = output == "images"
+    weights = f"@{network.weights_sha256[:8]}" if network.weights_sha256 else ""
+    return Protocol(
+        name=metric.printed(network.name),
+        n_generated=len(generated),
+        features=None if of_images else f"{network.name}/{generated.output_name(output)}{weights}",
+        resize="none" if of_images else network.resize,
+        sizes=size_text(generated.images) if of_images or network.size is None else "",
+        real=f"{len(real)}@{real.features.digest[:8]}" if metric.needs[0].startswith("real.") else None,
+        options=estimate.options,
+        revision=metric.revision,
+    ).signature
+
+
+def own_score(
+    name: str, function: Callable[..., float], sides: Mapping[str, Side], network: Extractor
+) -> Score:
+    """A row for a metric of the caller's own."""
+    real, generated = sides["real"], sides["generated"]
+    value = float(function(real.output("features"), generated.output("features")))
+    if not np.isfinite(value):
+        raise DataError(f"your metric '{name}' returned {value}")
+    estimate = Estimate(value, interval="no interval: a metric of your own")
+    row = Metric("", "", ("real.features", "generated.features"), "", (-np.inf, np.inf), False, name, name, "", "")
+    return Score(
+        metric=name,
+        name=row.printed(network.name),
+        value=value,
+        low=None,
+        high=None,
+        std_error=None,
+        std_error_generated=None,
+        interval=estimate.interval,
+        better="",
+        n_real=len(real),
+        n_generated=len(generated),
+        signature=signature_of(row, real, generated, network, estimate),
+    )
+
+
+def warnings_about(sides: Mapping[str, Side], network: Extractor) -> list[str]:
+    """What makes the numbers weak: conversions, resizing, duplicates, sets that overlap."""
+    found = [warning for side in sides.values() for warning in side.images.warnings]
+    for name, side in sides.items():
+        if network.size is not None and set(side.images.sizes) != {network.size}:
+            height, width = network.size
+            n = side.images.n - side.images.sizes.get(network.size, 0)
+            found.append(f"{name}: {count(n, 'image')} resized to {height}x{width} ({network.resize})")
+        if side.features.duplicates:
+            found.append(f"{name}: {count(side.features.duplicates, 'image')} repeat another one, pixel by pixel")
+    if len({side.images.channels for side in sides.values()}) > 1 and network.channels is None:
+        grey = ", ".join(name for name, side in sides.items() if side.images.channels == 1)
+        found.append(f"{grey}: grey images are compared with colour ones; grey was repeated to three channels")
+    names = list(sides)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            found += overlap(first, sides[first], second, sides[second])
+    return found
+
+
+def overlap(first: str, a: Side, second: str, b: Side) -> list[str]:
+    """A warning if two sets hold images that are equal pixel by pixel."""
+    if a.features.digest == b.features.digest:
+        return [f"{first} and {second} are the same {a.images.n} images"]
+    shared = b.features.shared_with(a.features)
+    if not shared:
+        return []
+    return [f"{shared} of {b.images.n} {second} images are also among the {first} images, pixel by pixel"]
+
+
+def described(network: Extractor, side: Side) -> dict[str, Any]:
+    """What a record says of the network."""
+    return {
+        "name": network.name,
+        "weights_sha256": network.weights_sha256,
+        "resize": network.resize,
+        "outputs": {name: value.shape[1] for name, value in side.features.outputs.items()},
+        "dtype": "float32",
+    }
+
+
+def environment(network: Extractor) -> dict[str, Any]:
+    """Versions and machine."""
+    versions = {"genmetrics": genmetrics.__version__, "python": platform.python_version()}
+    versions |= {name: metadata.version(name) for name in PACKAGES}
+    return {"versions": versions, "device": getattr(network, "device", "cpu"), "platform": platform.platform()}
+
+
+def size_text(images: ImageSet) -> str:
+    """'28x28', or 'mixed'."""
+    if len(images.sizes) > 1:
+        return "mixed"
+    height, width = next(iter(images.sizes))
+    return f"{height}x{width}"
+
+
+def writable_folder(out: str | Path) -> Path:
+    """`out` as a folder that exists and can be written; found out before any long work.
+
+    Raises:
+        DataError: it is a file, or cannot be made or written.
+    """
+    import tempfile
+
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DataError(f"cannot write into {out}: {error.strerror or error}; choose another --out") from None
+    return folder
+
+
+def with_report(record: Record, sides: Mapping[str, Side], folder: Path, seed: int, progress: Progress) -> Record:
+    """The record with its pictures; record.json and report.html written to `folder`."""
+    from genmetrics.gallery import pictures_of
+    from genmetrics.records import write_atomically
+    from genmetrics.reports import html
+
+    record = replace(record, pictures=tuple(pictures_of(record, sides, seed, progress)))
+    page = html.render(record).encode()
+    record.to_json(folder / "record.json")
+    write_atomically(folder / "report.html", page)
+    return record

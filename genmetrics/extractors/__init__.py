@@ -1,0 +1,103 @@
+"""Feature networks: each turns uint8 images into float32 features. One file a network; torch lives here."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmetrics._checks import DataError, unknown_name
+
+MODULE_PREFIX = "module:"
+
+
+class Extractor(Protocol):
+    """What a feature network offers. Any object with these members can be passed as `extractor=`."""
+
+    name: str  # as it stands in signatures
+    channels: int | None  # 1 or 3 channels wanted; None: as the images come
+    size: tuple[int, int] | None  # (height, width) that images are resized to; None: images must share one size
+    resize: str  # how, as it stands in signatures: "none", "area-8x8"
+    outputs: tuple[str, ...]  # "features", and "logits" where it classifies
+    weights_sha256: str | None
+    batch_size: int  # images seen at a time: always this many, the last batch padded
+
+    def __call__(self, images: list[NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
+        """`batch_size` images, uint8 (h, w, channels), to outputs of shape (batch_size, d)."""
+        ...
+
+
+def find_extractor(extractor: str | Extractor, device: str = "auto") -> Extractor:
+    """The extractor of a name (`pixels`, `digits-cnn`, `module:path/to/checkpoint`), or the object given.
+
+    Raises:
+        UnknownNameError: no such name; the nearest is suggested.
+        DataError: the checkpoint cannot be used.
+    """
+    if not isinstance(extractor, str):
+        return checked(extractor)
+    if extractor.startswith(MODULE_PREFIX):
+        from genmetrics.extractors.torch_module import TorchModule
+
+        return TorchModule(extractor.removeprefix(MODULE_PREFIX), device)
+    if extractor == "pixels":
+        from genmetrics.extractors.pixels import Pixels
+
+        return Pixels()
+    if extractor == "digits-cnn":
+        from genmetrics.extractors.digits import DigitsExtractor
+
+        return DigitsExtractor(device)
+    raise unknown_name("extractor", extractor, EXTRACTORS)
+
+
+EXTRACTORS = {
+    "pixels": "the pixels themselves, in [0, 1]; images must share one size",
+    "digits-cnn": "a small classifier of 8 x 8 digits that ships with the package; 64 features, 10 logits",
+    "module:PATH": "your own torch network, exported with torch.export (.pt2) or as TorchScript",
+}
+
+
+def checked(extractor: Any) -> Extractor:
+    """`extractor` if it has the members of an Extractor.
+
+    Raises:
+        DataError: some are missing; they are named.
+    """
+    members = ("name", "channels", "size", "resize", "outputs", "weights_sha256", "batch_size", "__call__")
+    missing = [name for name in members if not hasattr(extractor, name)]
+    if missing:
+        raise DataError(
+            f"{type(extractor).__name__} is no extractor: it lacks {', '.join(missing)}; "
+            "see genmetrics.extractors.Extractor"
+        )
+    return extractor
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    content = hashlib.sha256()
+    with path.open("rb") as file:
+        for chunk in iter(lambda: file.read(1 << 20), b""):
+            content.update(chunk)
+    return content.hexdigest()
+
+
+def pick_device(device: str) -> str:
+    """ "auto" as "cuda" where there is one, else "cpu"; any other name as it is, if torch knows and has it.
+
+    Raises:
+        DataError: torch cannot use that device here.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise DataError(f"device '{device}' cannot be used here: {str(error).splitlines()[0]}") from None
+    return device

@@ -1,0 +1,120 @@
+"""The literal table of metrics. Adding one is a function, a row and a test file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from genmetrics._checks import unknown_name
+
+if TYPE_CHECKING:
+    from genmetrics.records import Estimate
+
+INF = math.inf
+INCEPTION = "inception-v3-tf2015"  # the one network whose scores bear the names FID, KID and IS
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a metric is called, what it needs, and what the common tests check of it."""
+
+    function: str  # public name of the pure function
+    estimate: str  # module:function, called with what `needs` names, and with seed= and intervals=
+    needs: tuple[str, ...]  # side.output, in the order of the arguments; "embedding" is logits, else features
+    better: str  # "lower" or "higher"
+    bounds: tuple[float, float]
+    symmetric: bool  # f(a, b) = f(b, a)
+    prefix: str  # printed as prefix_extractor
+    inception_name: str  # printed so on INCEPTION
+    paper: str
+    summary: str  # one line for a person who asks why this number is what it is
+    revision: int = 1  # goes up when the same inputs would give another value
+
+    def printed(self, extractor: str) -> str:
+        """The name that goes beside the number: never `fid` on anything but the FID's own network."""
+        if self.needs == ("generated.images",):
+            return self.prefix
+        return self.inception_name if extractor == INCEPTION else f"{self.prefix}_{extractor}"
+
+    def compute(self) -> Callable[..., Estimate]:
+        """The function behind `estimate`."""
+        module, name = self.estimate.split(":")
+        return getattr(import_module(f"genmetrics.{module}"), name)
+
+
+METRICS = {
+    "frechet": Metric(
+        function="frechet_distance",
+        estimate="metrics.frechet:frechet_estimate",
+        needs=("real.features", "generated.features"),
+        better="lower",
+        bounds=(0, INF),
+        symmetric=True,
+        prefix="fd",
+        inception_name="fid",
+        paper="arXiv:1706.08500",
+        summary="distance between Gaussians fitted to the features: sees blur, noise and missing modes alike",
+    ),
+    "kernel": Metric(
+        function="kernel_distance",
+        estimate="metrics.kernel:kernel_estimate",
+        needs=("real.features", "generated.features"),
+        better="lower",
+        bounds=(-INF, INF),
+        symmetric=True,
+        prefix="kd",
+        inception_name="kid",
+        paper="arXiv:1801.01401",
+        summary="unbiased distance between the features' distributions: about 0 for real images at any n",
+    ),
+    "inception-score": Metric(
+        function="inception_score",
+        estimate="metrics.inception_score:inception_score_estimate",
+        needs=("generated.logits",),
+        better="higher",
+        bounds=(1, INF),
+        symmetric=False,
+        prefix="is",
+        inception_name="is",
+        paper="arXiv:1606.03498",
+        summary="how sure the classifier is times how many classes it names: blind to collapse within a class",
+    ),
+    "ddm": Metric(
+        function="ddm",
+        estimate="metrics.ddm:ddm_estimate",
+        needs=("real.embedding", "generated.embedding"),
+        better="lower",
+        bounds=(0, INF),
+        symmetric=False,
+        prefix="ddm",
+        inception_name="ddm_" + INCEPTION,
+        paper="Basart (2017), ch. 3",
+        summary="how far test images lie from the generated ones: every real mode that is missing costs",
+    ),
+    "ms-ssim": Metric(
+        function="ms_ssim_diversity",
+        estimate="analyses.diversity:ms_ssim_estimate",
+        needs=("generated.images",),
+        better="lower",
+        bounds=(0, 1),
+        symmetric=False,
+        prefix="ms_ssim",
+        inception_name="ms_ssim",
+        paper="arXiv:1610.09585",
+        summary="similarity of random pairs of samples: compare with real data's; higher means less diverse",
+    ),
+}
+
+
+def find_metric(name: str) -> Metric:
+    """The row of METRICS called `name`.
+
+    Raises:
+        UnknownNameError: there is none; the nearest is suggested.
+    """
+    if name not in METRICS:
+        raise unknown_name("metric", name, METRICS)
+    return METRICS[name]

@@ -1,0 +1,245 @@
+"""Frechet distance between Gaussians fitted to two sets of features.
+
+On the 2015-12-05 Inception features this is the FID of Heusel et al. (2017), arXiv:1706.08500, eq. 6; on any other
+features it is a Frechet distance (`fd_<extractor>`), never an FID.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmetrics._checks import DataError, as_features, blocks, same_width
+from genmetrics.records import Estimate
+
+FEWEST_FOR_INTERVAL = 20  # images on each side
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """First two moments of n feature vectors of width d. Add two to pool their images."""
+
+    n: int  # images
+    mean: NDArray[np.float64]  # (d,)
+    scatter: NDArray[np.float64]  # (d, d), sum over images of (x - mean)(x - mean)^T
+
+    @classmethod
+    def of(cls, features: Any, name: str = "features") -> Moments:
+        """Moments of features of shape (n, d), accumulated in float64, block by block."""
+        x = as_features(features, name)
+        mean = sum(block.sum(axis=0, dtype=np.float64) for block in blocks(x)) / len(x)
+        scatter = np.zeros((x.shape[1], x.shape[1]))
+        for block in blocks(x):
+            centred = block - mean
+            scatter += centred.T @ centred
+        return cls(len(x), mean, scatter)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Moments:
+        """Read `mu` and `sigma` (pytorch-fid's and clean-fid's files) and, where present, our `n`.
+
+        Raises:
+            DataError: no such file, or it lacks `mu` or `sigma`, or their shapes disagree.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                content = {key: file[key] for key in file.files}
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: not a readable .npz of statistics ({error})") from None
+        missing = {"mu", "sigma"} - set(content)
+        if missing:
+            raise DataError(f"{path}: holds {sorted(content)}, but {sorted(missing)} are missing")
+        mean, covariance = np.atleast_1d(content["mu"]).astype(float), np.atleast_2d(content["sigma"]).astype(float)
+        if covariance.shape != (len(mean), len(mean)):
+            raise DataError(f"{path}: mu is {mean.shape} but sigma is {covariance.shape}")
+        if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+            raise DataError(f"{path}: mu or sigma hold NaN or inf")
+        n = int(content["n"]) if "n" in content else 0
+        return cls(n, mean, covariance * max(1, n - 1))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write `mu`, `sigma` and `n` to an `.npz` that the other packages read too."""
+        np.savez(Path(path), mu=self.mean, sigma=self.covariance, n=self.n)
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """(d, d), with ddof = 1."""
+        if self.n == 1:
+            raise DataError("a covariance needs at least 2 images, got 1")
+        return self.scatter / max(1, self.n - 1)  # n = 0: read from a file that does not say n
+
+    def __add__(self, other: Moments) -> Moments:
+        # Pairwise update of Chan, Golub & LeVeque (1983): no large sums to subtract.
+        same_width(len(self.mean), len(other.mean), ("the first", "the second"))
+        if 0 in (self.n, other.n):
+            raise DataError("moments read from a file without 'n' cannot be pooled: how many images are they of?")
+        n, shift = self.n + other.n, other.mean - self.mean
+        between = np.outer(shift, shift) * (self.n * other.n / n)
+        return Moments(n, self.mean + shift * (other.n / n), self.scatter + other.scatter + between)
+
+
+def frechet_distance(real: Any, generated: Any) -> float:
+    """Squared Frechet (2-Wasserstein) distance between the two fitted Gaussians.
+
+    Args:
+        real: features (n, d) of real images, or their `Moments`.
+        generated: features (m, d) of generated images from the same extractor, or their `Moments`.
+
+    Returns:
+        |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2), >= 0; lower is better.
+        Units: those of the features, squared. Biased upwards, the more so the fewer the images.
+
+    Raises:
+        DataError: the widths differ, a set holds fewer than 2 images, or features hold NaN or inf.
+    Source: Dowson & Landau (1982); arXiv:1706.08500, eq. 6.
+    Differs: tr (S1 S2)^(1/2) is the nuclear norm of F1^T F2 for any factors S = F F^T, so no matrix square root is
+        taken, nothing becomes complex, and a set is at distance 0 from itself even with fewer images than features.
+    """
+    a, b = fitted(real, "real"), fitted(generated, "generated")
+    same_width(len(a.mean), len(b.mean))
+    cross = np.linalg.svd(a.factor.T @ b.factor, compute_uv=False).sum()
+    shift = a.mean - b.mean
+    return max(0.0, float(shift @ shift + (a.factor**2).sum() + (b.factor**2).sum() - 2 * cross))
+
+
+class Fitted(NamedTuple):
+    """A fitted Gaussian: its mean, and a factor F of its covariance F F^T."""
+
+    mean: NDArray[np.float64]  # (d,)
+    factor: NDArray[np.float64]  # (d, rank)
+
+
+def fitted(features: Any, name: str) -> Fitted:
+    """The Gaussian of features or moments; of n <= d images the factor is the centred features themselves."""
+    if isinstance(features, Moments):
+        return Fitted(features.mean, covariance_factor(features.covariance))
+    x = as_features(features, name, at_least=2)
+    if len(x) > x.shape[1]:
+        moments = Moments.of(x, name)
+        return Fitted(moments.mean, covariance_factor(moments.covariance))
+    mean = x.mean(axis=0, dtype=np.float64)
+    return Fitted(mean, (x - mean).T / np.sqrt(len(x) - 1))
+
+
+def covariance_factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F with F F^T = covariance, without the directions that are only rounding."""
+    values, vectors = np.linalg.eigh(covariance)
+    keep = values > len(values) * np.finfo(float).eps * max(values[-1], 0.0)
+    return vectors[:, keep] * np.sqrt(values[keep])
+
+
+@dataclass(frozen=True, eq=False)
+class Whitened:
+    """A sample, a factor F of its covariance F F^T, and what whitens it."""
+
+    x: NDArray[Any]  # (n, d)
+    mean: NDArray[np.float64]  # (d,)
+    factor: NDArray[np.float64]  # (d, rank)
+    whitener: NDArray[np.float64] | None  # (d, rank), F^+ transposed; None if n <= d: F is the centred sample itself
+
+    @classmethod
+    def of(cls, x: NDArray[Any]) -> Whitened:
+        mean, factor = fitted(x, "features")
+        return cls(x, mean, factor, None if len(x) <= x.shape[1] else factor / (factor**2).sum(axis=0))
+
+    def pull(
+        self, shift: NDArray[np.float64], axes: NDArray[np.float64], s: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """|c|^2 + 2 c.shift - sum_k s_k u_k^2 for each image (n,), less its mean: c centred, u white along `axes`."""
+        if self.whitener is None:
+            centred = self.x - self.mean
+            pull = (centred**2).sum(axis=1) + 2 * centred @ shift - (len(centred) - 1) * axes**2 @ s
+        else:
+            to_white = self.whitener @ axes
+            pull = np.concatenate(
+                [
+                    (c**2).sum(axis=1) + 2 * c @ shift - (c @ to_white) ** 2 @ s
+                    for c in (block - self.mean for block in blocks(self.x))
+                ]
+            )
+        return pull - pull.mean()
+
+
+def frechet_influence(a: Whitened, b: Whitened) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """The distance between samples a and b, and the influence function of each side at its images.
+
+    The derivative of tr (S1 S2)^(1/2) in S2 is half the optimal map from the second Gaussian to the first. With
+    S = F F^T, the singular value decomposition F1^T F2 = P s Q^T, and u = F2^+ (y - m2) the whitened image, its
+    quadratic form at a generated image y is the sum over k of s_k (Q^T u)_k^2: no inverse of s appears, so
+    rank-deficient sets pose no problem.
+
+    Returns:
+        distance, influence of each image of a (n,), of b (m,); each has mean 0.
+    """
+    left, s, right = np.linalg.svd(a.factor.T @ b.factor, full_matrices=False)
+    shift = b.mean - a.mean
+    distance = float(shift @ shift + (a.factor**2).sum() + (b.factor**2).sum() - 2 * s.sum())
+    return max(0.0, distance), a.pull(-shift, left, s), b.pull(shift, right.T, s)
+
+
+def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
+    """`frechet_distance` with an interval for its expectation at these numbers of images.
+
+    The standard error is that of the influence functions of both sides, at n images and at n/2 (two halves of
+    each set). Near the null the first-order term vanishes and the plug-in variance holds the second-order one
+    twice: with V1 of order 1/n and V2 of order 1/n^2, it is V1 + 2 V2 at n and 2 V1 + 8 V2 at n/2, so
+    V2 = (V(n/2) - 2 V(n)) / 4 and the variance is V(n) - V2. Its coverage is measured by
+    `benchmarks/coverage.py`, at the null and away from it, also with fewer images than features.
+    """
+    x, y = as_features(real, "real", at_least=2), as_features(generated, "generated", at_least=2)
+    same_width(x.shape[1], y.shape[1])
+    notes = too_few_notes(x, "real") + too_few_notes(y, "generated")
+    why = "intervals were switched off" if not intervals else ""
+    if min(len(x), len(y)) < FEWEST_FOR_INTERVAL:
+        why = f"fewer than {FEWEST_FOR_INTERVAL} images on a side"
+    if why:
+        return Estimate(frechet_distance(x, y), interval=f"no interval: {why}", notes=notes)
+    a, b = Whitened.of(x), Whitened.of(y)
+    halves_a = [Whitened.of(x[i]) for i in random_halves(len(x), seed)]
+    halves_b = [Whitened.of(y[i]) for i in random_halves(len(y), seed + 1)]
+    value, of_real, of_generated = frechet_influence(a, b)
+    both = [frechet_influence(*pair)[1:] for pair in zip(halves_a, halves_b, strict=True)]
+    generated_alone = [frechet_influence(a, half)[2] for half in halves_b]
+    variance = second_order_corrected(
+        variance_of_mean(of_real) + variance_of_mean(of_generated),
+        np.mean([variance_of_mean(i) + variance_of_mean(j) for i, j in both]),
+    )
+    variance_generated = second_order_corrected(
+        variance_of_mean(of_generated), np.mean([variance_of_mean(j) for j in generated_alone])
+    )
+    return Estimate.normal(
+        value,
+        float(np.sqrt(variance)),
+        std_error_generated=float(np.sqrt(variance_generated)),
+        bounds=(0.0, np.inf),
+        interval=f"for the expectation at n = {len(x)} real, {len(y)} generated",
+        notes=notes,
+    )
+
+
+def variance_of_mean(influence: NDArray[np.float64]) -> float:
+    return float(influence.var(ddof=1) / len(influence))
+
+
+def second_order_corrected(at_n: float, at_half: np.floating[Any] | float) -> float:
+    """V1 + V2 from V(n) = V1 + 2 V2 and V(n/2) = 2 V1 + 8 V2, with 0 <= V2 <= V(n) / 2."""
+    second = (at_half - 2 * at_n) / 4
+    return at_n - min(max(float(second), 0.0), at_n / 2)
+
+
+def random_halves(n: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    order = np.random.default_rng(seed).permutation(n)
+    return order[: n // 2], order[n // 2 : 2 * (n // 2)]
+
+
+def too_few_notes(x: NDArray[Any], name: str) -> tuple[str, ...]:
+    """A warning when the covariance is singular because there are no more images than features."""
+    n, d = x.shape
+    if n > d:
+        return ()
+    return (f"{name}: {n} images for {d}-wide features, so the covariance is singular and the distance biased",)

@@ -1,0 +1,181 @@
+"""A record: every number of one run with its interval, how it was made, and from what.
+
+A record is what travels. It is written as JSON (schema below), read back, compared and ranked, and it is all
+that a report needs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genmetrics._checks import DataError, unknown_name
+
+SCHEMA_VERSION = 1
+Z95 = 1.959963984540054  # standard normal quantile of 0.975
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its uncertainty, as a metric returns it.
+
+    `std_error` is that of the whole estimate; `std_error_generated` is the part that comes from drawing the
+    generated images alone, the reference held fixed. None where no interval is offered: `interval` then says why.
+    """
+
+    value: float
+    std_error: float | None = None
+    std_error_generated: float | None = None
+    low: float | None = None  # 95% interval
+    high: float | None = None
+    interval: str = ""  # which interval this is, or why there is none
+    options: dict[str, Any] = field(default_factory=dict)  # the choices that belong into the signature
+    details: dict[str, Any] = field(default_factory=dict)  # JSON values; per-class tables and the like
+    notes: tuple[str, ...] = ()  # warnings about this number
+
+    @classmethod
+    def normal(
+        cls,
+        value: float,
+        std_error: float,
+        *,
+        bounds: tuple[float, float] = (-math.inf, math.inf),
+        **rest: Any,
+    ) -> Estimate:
+        """Value with the interval value +- 1.96 standard errors, cut to the metric's bounds."""
+        low, high = value - Z95 * std_error, value + Z95 * std_error
+        return cls(value, std_error, low=max(low, bounds[0]), high=min(high, bounds[1]), **rest)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One row of a record: a metric's value under one protocol."""
+
+    metric: str  # METRICS key
+    name: str  # as printed: fid, fd_digits-cnn, ...
+    value: float
+    low: float | None
+    high: float | None
+    std_error: float | None
+    std_error_generated: float | None
+    interval: str
+    better: str  # "lower", "higher"; "" where unknown
+    n_real: int
+    n_generated: int
+    signature: str
+    details: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    baseline: dict[str, Any] | None = None  # the same number for real training images: value, low, high, n
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image that belongs to a report; never written to JSON."""
+
+    title: str
+    caption: str
+    media: str  # "image/png" or "image/svg+xml"
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Record:
+    """The scores of one run and everything needed to believe them."""
+
+    scores: tuple[Score, ...]
+    inputs: dict[str, dict[str, Any]]  # real, generated, train -> origin, kind, n, digest, sizes, ...
+    extractor: dict[str, Any]  # name, weights_sha256, resize, ...
+    seed: int
+    warnings: tuple[str, ...]
+    environment: dict[str, Any]  # versions, device, platform
+    created: str  # ISO 8601, UTC
+    schema: int = SCHEMA_VERSION
+    pictures: tuple[Picture, ...] = field(default=(), compare=False, repr=False)
+
+    def __getitem__(self, metric: str) -> Score:
+        for score in self.scores:
+            if metric in (score.metric, score.name):
+                return score
+        raise KeyError(str(unknown_name("score", metric, [s.metric for s in self.scores])))
+
+    def __iter__(self) -> Iterator[Score]:
+        return iter(self.scores)
+
+    def __contains__(self, metric: object) -> bool:
+        return any(metric in (score.metric, score.name) for score in self.scores)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        content = {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("pictures", "scores")
+        }
+        content["scores"] = [dataclasses.asdict(score) for score in self.scores]
+        content["warnings"] = list(self.warnings)
+        return {"schema": content.pop("schema"), **content}
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The record as JSON text (numbers in full precision; no NaN); written to `path` atomically if given."""
+        text = json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
+        if path is not None:
+            write_atomically(path, text.encode())
+        return text
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> Record:
+        """Read a record from a file, or from JSON text.
+
+        Raises:
+            DataError: not JSON, not a record, or of a schema this version does not read.
+        """
+        text = str(source)
+        where = "record"
+        if not text.lstrip().startswith("{"):
+            where = text
+            text = Path(source).read_text(encoding="utf-8")
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{where}: not JSON ({error})") from None
+        schema = content.get("schema") if isinstance(content, dict) else None
+        if schema != SCHEMA_VERSION:
+            raise DataError(f"{where}: schema {schema!r}, but this version reads schema {SCHEMA_VERSION}")
+        try:
+            scores = tuple(Score(**{**row, "notes": tuple(row["notes"])}) for row in content.pop("scores"))
+            return cls(scores=scores, **{**content, "warnings": tuple(content["warnings"])})
+        except (KeyError, TypeError) as error:
+            raise DataError(f"{where}: not a genmetrics record ({error})") from None
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to `path` so that a reader sees the old file or the new one, never half of it.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = file.name
+            file.write(data)
+        os.chmod(temporary, 0o666 & ~current_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise DataError(f"cannot write {path}: {error.strerror or error}; choose another --out") from None
+
+
+def current_umask() -> int:
+    """The process's file-mode mask (reading it means setting it)."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,118 @@
+"""The table on the terminal: scores, how sure they are, what to keep in mind, what to paste beside them."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from genmetrics.records import Record, Score
+from genmetrics.reports import wording
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+GUTTER = 2  # blanks between columns
+WITHOUT_UNICODE = str.maketrans({"↓": "(lower)", "↑": "(higher)", "∞": "inf", "±": "+-", "×": "x", "–": "-"})
+
+
+def print_record(record: Record, console: Console) -> None:
+    """Print the record's scores, remarks and signatures.
+
+    Numbers are never cut short: where the console is narrow, cells take two lines, then long names wrap,
+    and below that the table is as wide as its numbers are.
+    """
+    console.print(score_table(record, console), crop=False)
+    say(console, f"{directions(record)}; 95% intervals.", style="dim")
+    for remark in wording.interval_remarks(record):
+        say(console, remark, indent="  ", style="dim")
+    warnings = wording.warning_remarks(record)
+    if warnings:
+        console.print()
+        say(console, "Keep in mind", style="bold yellow")
+    for i, warning in enumerate(warnings, 1):
+        say(console, warning, indent=f"{i:>3}. ")
+    console.print()
+    for score in record.scores:
+        line = f"{wording.one_line(score.signature)} = {wording.score_number(score)}"
+        console.print(as_text(console, line, style="dim"), soft_wrap=True)  # one line to copy, however long
+
+
+def score_table(record: Record, console: Console) -> Table:
+    """One row a score, in the widest layout that fits the console."""
+    tables = [layout(record, console, *spaces) for spaces in ((" ", " "), (" ", "\n"), ("\n", "\n"))]
+    for table in tables:
+        if natural_width(table, console) <= console.width:
+            return table
+    least = sum((column.min_width or 0) + GUTTER for column in tables[-1].columns)
+    tables[-1].width = max(console.width, least)
+    return tables[-1]
+
+
+def layout(record: Record, console: Console, in_counts: str, before_interval: str) -> Table:
+    """One row a score; the column 'real data' only where some score has a baseline."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, GUTTER - 1, 0, 0), pad_edge=False, show_edge=False)
+    rows = [row(score, in_counts, before_interval) for score in record.scores]
+    headings = ["metric", "value", "95% interval", "n real /\ngenerated", "real data"]
+    if not any(score.baseline for score in record.scores):
+        headings.pop()
+    for i, heading in enumerate(headings):
+        if i == 0:
+            table.add_column(heading, overflow="fold", min_width=len(heading))
+        else:
+            lines = [heading, *(cells[i][0] for cells in rows)]
+            width = max(len(part) for line in lines for part in as_text(console, line).plain.split("\n"))
+            table.add_column(heading, justify="right" if i == 1 else "left", no_wrap=True, min_width=width)
+    for cells in rows:
+        table.add_row(*(as_text(console, *cell) for cell in cells[: len(headings)]))
+    return table
+
+
+def row(score: Score, in_counts: str, before_interval: str) -> list[tuple[str, str]]:
+    """The cells of one score, each with its style; what follows ' /' and precedes an interval is given."""
+    shown, baseline = wording.score_number(score), wording.baseline_number(score)
+    return [
+        (f"{wording.one_line(score.name)} {wording.ARROWS[score.better]}", ""),
+        (shown.value, "bold"),
+        (shown.interval or wording.NO_INTERVAL, "" if shown.interval else "dim"),
+        (wording.images(score).replace(" / ", f" /{in_counts}"), ""),
+        (str(baseline).replace(" [", f"{before_interval}[") if baseline else "", "cyan"),
+    ]
+
+
+def directions(record: Record) -> str:
+    """The meaning of the arrows that the table shows."""
+    used = dict.fromkeys(score.better for score in record.scores)
+    return ", ".join(f"{wording.ARROWS[better]} {better} is better" for better in used)
+
+
+def say(console: Console, text: str, *, indent: str = "", style: str = "") -> None:
+    """Print a remark as it is, wrapped at the console's width under its own first letter."""
+    wrapped = textwrap.fill(
+        text,
+        width=max(console.width, len(indent) + 20),
+        initial_indent=indent,
+        subsequent_indent=" " * len(indent),
+        break_on_hyphens=False,
+    )
+    console.print(as_text(console, wrapped, style), soft_wrap=True)
+
+
+def as_text(console: Console, text: str, style: str = "") -> Text:
+    """A string that the console can encode and will not interpret."""
+    from rich.text import Text
+
+    if console.options.ascii_only:
+        text = text.translate(WITHOUT_UNICODE).encode("ascii", "backslashreplace").decode()
+    return Text(text, style=style)
+
+
+def natural_width(table: Table, console: Console) -> int:
+    """The table's width when nothing wraps."""
+    from rich.measure import Measurement
+
+    return Measurement.get(console, console.options.update(width=10_000), table).maximum

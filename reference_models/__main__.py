@@ -1,0 +1,228 @@
+"""python -m reference_models: list, train, sample, evaluate, export."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from genmetrics._checks import DataError, UnknownNameError, unknown_name
+from genmetrics.records import write_atomically
+from reference_models import flags
+from reference_models.models import MODELS
+
+
+class Cli(click.Group):
+    """Our errors as click's: one sentence on stderr; exit code 1 for data, 2 for names and flags."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UnknownNameError as error:
+            raise click.UsageError(str(error)) from None
+        except DataError as error:
+            raise click.ClickException(str(error)) from None
+
+
+class OneCommandPerModel(click.Group):
+    """`train MODEL`: each model's flags are the fields of its Config."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(MODELS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        if cmd_name not in MODELS:
+            raise click.UsageError(str(unknown_name("model", cmd_name, MODELS)))
+        return train_command(cmd_name)
+
+
+@click.group(cls=Cli)
+def main() -> None:
+    """Train the models that the metrics are tried on. Each is one file, with its sources."""
+
+
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+run_argument = click.argument("run", type=click.Path(path_type=Path))
+
+
+@main.command("list")
+@json_option
+def list_models(as_json: bool) -> None:
+    """Each model's paper, and the parameters of its networks in the paper preset on 8 x 8 digits."""
+    rows = [describe(name) for name in MODELS]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        counts = ", ".join(f"{network} {n:,}" for network, n in row["parameters"].items())
+        click.echo(f"{row['name']:<12}{row['paper']}\n{'':12}{counts}")
+
+
+def describe(name: str) -> dict[str, Any]:
+    """One row of `list`."""
+    from reference_models import data, models, training
+
+    cls = models.find(name)
+    model = models.build(name, cls.Config(), data.load("digits"), training.choose_device("cpu"), seed=0)
+    return {"name": name, "paper": cls.paper, "parameters": models.parameter_counts(model)}
+
+
+@main.group("train", cls=OneCommandPerModel)
+def train_group() -> None:
+    """Train MODEL; `train MODEL --help` shows its settings with their sources."""
+
+
+def train_command(name: str) -> click.Command:
+    """The command `train NAME`."""
+    from reference_models import models
+
+    cls = models.find(name)
+
+    @click.command(name, help=inspect.getdoc(inspect.getmodule(cls)), short_help=cls.paper)
+    @click.option(
+        "--dataset", required=True, help="digits, or an .npz file with uint8 images x and labels y."
+    )
+    @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+    @click.option("--preset", type=click.Choice(["paper", "quick"]), default="paper", show_default=True)
+    @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out, if it holds one.")
+    @click.option(
+        "--checkpoint-every", type=click.IntRange(min=1), default=500, show_default=True, help="Steps."
+    )
+    @seed_option
+    @device_option
+    @flags.options(cls.Config)
+    def train(
+        dataset: str,
+        out: Path,
+        preset: str,
+        resume: bool,
+        checkpoint_every: int,
+        seed: int,
+        device: str,
+        **given: Any,
+    ) -> None:
+        from reference_models import data, training
+
+        config = flags.resolve(cls.Config(**(cls.quick if preset == "quick" else {})), given)
+        images = data.load(dataset)
+        model = models.build(name, config, images, training.choose_device(device), seed)
+        training.start(out, name, config, images, seed, resume=resume)
+        training.train(model, images, out, seed=seed, every=checkpoint_every)
+        click.echo(f"{name}: {config.steps} steps done, saved in {out}", err=True)
+
+    return train
+
+
+@main.command()
+@run_argument
+@click.option("--n", required=True, type=click.IntRange(min=1), help="How many images.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="A file PATH.npz, or a folder for PNGs."
+)
+@seed_option
+@device_option
+def sample(run: Path, n: int, out: Path, seed: int, device: str) -> None:
+    """Generate N images with the model trained in RUN; the first k are the same for every N."""
+    model, _ = trained(run, device)
+    if not hasattr(model, "sample"):
+        raise DataError(f"{run} holds a classifier, which generates no images; `evaluate` gives its accuracy")
+    save_images(model.sample(n, seed), out)
+    click.echo(f"{n} images saved in {out}", err=True)
+
+
+@main.command()
+@run_argument
+@json_option
+@seed_option
+@device_option
+def evaluate(run: Path, as_json: bool, seed: int, device: str) -> None:
+    """How well the model in RUN does on images that it was not trained on."""
+    model, dataset = trained(run, device)
+    result = model.evaluate(dataset, seed)
+    click.echo(
+        json.dumps(result, indent=2) if as_json else "\n".join(f"{k:<20}{v:.4f}" for k, v in result.items())
+    )
+
+
+@main.command()
+@run_argument
+@click.argument("path", type=click.Path(path_type=Path))
+def export(run: Path, path: Path) -> None:
+    """Write the weights of the network that RUN was for as the safetensors file PATH."""
+    import safetensors.torch
+
+    model, _ = trained(run, "cpu")
+    weights = {key: value.contiguous() for key, value in model.networks[model.exports].state_dict().items()}
+    write_atomically(path, safetensors.torch.save(weights))
+    click.echo(f"{model.exports} saved in {path}", err=True)
+
+
+def trained(run: Path, device: str) -> tuple[Any, Any]:
+    """The model of a run at its last checkpoint, and the data that it was trained on.
+
+    Raises:
+        DataError: the folder holds no run or no checkpoint, or its data set has changed.
+    """
+    from reference_models import data, models, training
+
+    settings = training.read_settings(run)
+    dataset = data.load(settings["dataset"])
+    if dataset.digest() != settings["dataset_sha256"]:
+        raise DataError(f"{settings['dataset']} is no longer the data that {run} was trained on")
+    if not (run / training.CHECKPOINT).exists():
+        raise DataError(
+            f"{run} holds no checkpoint yet; continue it with `train {settings['model']} --resume`"
+        )
+    config = flags.from_json(models.find(settings["model"]).Config, settings["config"])
+    model = models.build(settings["model"], config, dataset, training.choose_device(device), settings["seed"])
+    training.load_checkpoint(model, run / training.CHECKPOINT)
+    return model, dataset
+
+
+def save_images(images: np.ndarray, out: Path) -> None:
+    """Save uint8 images (n, c, h, w) as the array `x` of an .npz file, or as PNG files in a new folder.
+
+    Raises:
+        DataError: the place cannot be written, or the folder is not empty.
+    """
+    images = images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1)
+    if out.suffix == ".npz":
+        file = io.BytesIO()
+        np.savez_compressed(file, x=images)
+        write_atomically(out, file.getvalue())
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} exists and is not an empty folder; choose another --out")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent) as place:
+            write_pngs(images, Path(place) / "images")
+            if out.exists():
+                out.rmdir()
+            os.replace(Path(place) / "images", out)
+    except OSError as error:
+        raise DataError(f"cannot write {out}: {error.strerror or error}; choose another --out") from None
+
+
+def write_pngs(images: np.ndarray, folder: Path) -> None:
+    """Images (n, h, w) or (n, h, w, 3) as 00000.png, 00001.png, ..."""
+    from PIL import Image
+
+    folder.mkdir()
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{i:05d}.png")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m reference_models")

@@ -1,0 +1,41 @@
+"""The table of models: name -> where its class is. Adding one is a file and a row."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import torch
+
+from genmetrics._checks import unknown_name
+from reference_models import training
+from reference_models.data import Dataset
+
+MODELS = {
+    "digits-cnn": "digits_cnn:DigitsClassifier",
+    "vae": "vae:VAE",
+}
+
+
+def find(name: str) -> Any:
+    """The class of a model.
+
+    Raises:
+        UnknownNameError: no such model; the nearest is suggested.
+    """
+    if name not in MODELS:
+        raise unknown_name("model", name, MODELS)
+    module, cls = MODELS[name].split(":")
+    return getattr(importlib.import_module(f"reference_models.{module}"), cls)
+
+
+def build(name: str, config: Any, dataset: Dataset, device: torch.device, seed: int) -> Any:
+    """The model with initial weights fixed by `seed`, whatever the device."""
+    with training.own_random_numbers(device):
+        torch.manual_seed(seed)
+        return find(name)(config, dataset, device)
+
+
+def parameter_counts(model: Any) -> dict[str, int]:
+    """Trainable numbers in each of its networks."""
+    return {name: sum(p.numel() for p in net.parameters()) for name, net in model.networks.items()}

@@ -1,0 +1,191 @@
+"""An honest sample record, a hostile one, and headless Chromium."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genmetrics.records import Picture, Record, Score
+from genmetrics.reports import pictures, plots
+
+HOSTILE = "</script><img src=x onerror=alert(1)>'\"&{{ 7*7 }}"
+SIGNATURE = "{}|features:digits-cnn/penultimate@3b7c|resize:none|real:digits-test@9f2c|seed:0|revision:1"
+
+
+def score(name: str = "fd_digits-cnn", value: float = 4.213, low=4.104, high=4.322, **rest) -> Score:
+    """A score with sensible values for what is not given."""
+    defaults = {
+        "metric": "frechet",
+        "std_error": None,
+        "std_error_generated": None,
+        "interval": "normal, both sides drawn",
+        "better": "lower",
+        "n_real": 899,
+        "n_generated": 5000,
+        "signature": SIGNATURE.format(name),
+    }
+    return Score(name=name, value=value, low=low, high=high, **{**defaults, **rest})
+
+
+def source(origin: str, n: int, kind: str = "folder") -> dict:
+    """One input as a record describes it."""
+    return {"origin": origin, "kind": kind, "n": n, "sizes": {"8x8": n}, "digest": f"{n:08x}" * 8}
+
+
+def tiles(n: int, side: int, seed: int = 0, channels: int = 1) -> list[np.ndarray]:
+    """Smooth random gradients, uint8 (side, side, channels)."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0 : 1 : side * 1j, 0 : 1 : side * 1j][..., None]
+    waves = [np.sin(6 * (a * x + b * y) + c) for a, b, c in rng.normal(size=(n, 3, channels))]
+    return [np.uint8(127.5 * (wave + 1)) for wave in waves]
+
+
+def diversity() -> tuple[dict, dict]:
+    """Per-class MS-SSIM as an analysis would report it: (real, generated)."""
+    rng = np.random.default_rng(1)
+    real = {str(c): float(rng.uniform(0.12, 0.3)) for c in range(10)}
+    rows = {}
+    for c, value in real.items():
+        mean, half = value + rng.normal(0.05, 0.05), rng.uniform(0.01, 0.03)
+        rows[c] = {"value": mean, "low": mean - half, "high": mean + half, "n": 100, "real": value}
+    return real, rows
+
+
+@pytest.fixture(scope="session")
+def record() -> Record:
+    """Three scores with a baseline, one without, one without an interval; warnings, notes, pictures."""
+    real, per_class = diversity()
+    near = "fewer images (899) than 10 x features (128): the covariance is weak"
+    scores = (
+        score(baseline={"value": 1.02, "low": 0.91, "high": 1.13, "n": 898}, notes=(near,)),
+        score(
+            "kd_digits-cnn",
+            0.01234,
+            0.01107,
+            0.01361,
+            metric="kernel",
+            notes=(near,),
+            baseline={"value": -0.00012, "low": -0.00061, "high": 0.00037, "n": 898},
+        ),
+        score(
+            "ms_ssim",
+            0.2713,
+            0.2588,
+            0.2838,
+            metric="ms-ssim",
+            details={"per_class": per_class},
+            interval="blocks over images; conditional on the reference",
+            n_real=0,
+            baseline={"value": 0.2101, "low": 0.2005, "high": 0.2197, "n": 898},
+        ),
+        score(
+            "is_digits-cnn",
+            8.713,
+            8.591,
+            8.835,
+            metric="inception-score",
+            better="higher",
+            n_real=0,
+            baseline={"value": 9.402, "low": None, "high": None, "n": 898},
+        ),
+        score(
+            "precision",
+            0.9132,
+            None,
+            None,
+            metric="precision",
+            better="higher",
+            interval="no interval: its coverage was measured below 92%",
+        ),
+    )
+    queries, found = tiles(4, 8, seed=3), [[tiles(3, 8, seed=10 * i + j) for j in range(3)] for i in range(4)]
+    generated = {c: row["value"] for c, row in per_class.items()}
+    base = Record(
+        scores=scores,
+        inputs={
+            "real": source("/data/digits/test", 899),
+            "generated": source("runs/vae-2024-03-01/samples.npz", 5000, kind="npz"),
+            "train": source("/data/digits/train", 898),
+        },
+        extractor={"name": "digits-cnn", "width": 128, "weights_sha256": "3b7c" * 16, "resize": "none"},
+        seed=0,
+        warnings=(
+            "12 of 5000 generated images are exact duplicates of one another",
+            "899 real images: fid-50k needs 50000, so this is not comparable with published values",
+        ),
+        environment={"genmetrics": "0.1.0", "versions": {"torch": "2.4.1"}, "platform": "Linux x86_64"},
+        created="2025-01-31T12:00:00+00:00",
+    )
+    sheet, caption = pictures.contact_sheet(tiles(64, 8)), "64 samples in file order, 8 px."
+    neighbours, nearest = pictures.neighbour_sheet(queries, found), "Nearest under three distances."
+    scatter = plots.class_scatter(real, generated, "Diversity within each class", measure="MS-SSIM")
+    shown = (
+        Picture("Generated", caption, "image/png", sheet),
+        Picture("Nearest training images", nearest, "image/png", neighbours),
+        Picture(
+            "Diversity", "Below the line, samples differ more than real images.", "image/svg+xml", scatter
+        ),
+    )
+    return dataclasses.replace(base, pictures=shown)
+
+
+@pytest.fixture(scope="session")
+def hostile(record: Record) -> Record:
+    """The record with a script in every string that a user's files could set."""
+    rows = {HOSTILE: {"value": 0.2, "low": 0.1, "high": 0.3, "n": 5, HOSTILE: HOSTILE}}
+    bad = score(HOSTILE, interval=HOSTILE, signature=HOSTILE, notes=(HOSTILE,), details={"per_class": rows})
+    return dataclasses.replace(
+        record,
+        scores=(bad, *record.scores),
+        inputs={HOSTILE: {"origin": HOSTILE, "n": 1, "digest": HOSTILE, HOSTILE: HOSTILE}, **record.inputs},
+        extractor={"name": HOSTILE, HOSTILE: {HOSTILE: [HOSTILE]}},
+        environment={HOSTILE: HOSTILE},
+        warnings=(HOSTILE,),
+        created=HOSTILE,
+        pictures=(dataclasses.replace(record.pictures[0], title=HOSTILE, caption=HOSTILE),),
+    )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Headless Chromium, the system's own."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    executable = next(filter(None, map(shutil.which, names)), None)
+    if executable is None:
+        pytest.skip("no Chromium on this machine")
+    api = pytest.importorskip("playwright.sync_api")
+    flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+    flags += " disable-component-update disable-sync"
+    with api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=executable, headless=True, args=[f"--{flag}" for flag in flags.split()]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser, tmp_path: Path) -> Callable:
+    """open_page(html, width=, scheme=): the page from file://, with what it said and asked for."""
+
+    @contextmanager
+    def opened(html: str, width: int = 1400, scheme: str = "light") -> Iterator:
+        (tmp_path / "report.html").write_text(html, encoding="utf-8")
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page = context.new_page()
+        page.said, page.asked = [], []
+        page.on("console", lambda message: page.said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: page.said.append(str(error)))
+        page.on("dialog", lambda dialog: (page.said.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto((tmp_path / "report.html").as_uri(), wait_until="load")
+        yield page
+        context.close()
+
+    return opened

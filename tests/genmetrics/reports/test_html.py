@@ -1,0 +1,166 @@
+"""The page: what is on it, and what cannot happen on it."""
+
+import base64
+import dataclasses
+import math
+from html.parser import HTMLParser
+
+import pytest
+from conftest import HOSTILE
+
+from genmetrics.records import Record
+from genmetrics.reports import html, wording
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, text by element, and whether every element is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements, self.text, self.open = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append((self.open[-1] if self.open else "", data.strip()))
+
+    def texts(self, tag: str) -> list[str]:
+        return [text for element, text in self.text if element == tag and text]
+
+    def all(self, tag: str) -> list[dict]:
+        return [attributes for element, attributes in self.elements if element == tag]
+
+
+@pytest.fixture(scope="module")
+def page(record) -> Page:
+    return Page(html.render(record))
+
+
+@pytest.fixture(scope="module")
+def hostile_page(hostile) -> Page:
+    return Page(html.render(hostile))
+
+
+def test_nothing_is_loaded_from_outside(page, hostile_page):
+    for _, attributes in page.elements + hostile_page.elements:
+        for name in ("src", "href", "data", "action", "srcset", "xlink:href"):
+            assert attributes.get(name, "data:").startswith("data:")
+
+
+def test_styles_load_nothing(record):
+    text = html.render(record)
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_hostile_strings_stay_text(page, hostile_page):
+    assert {tag for tag, _ in hostile_page.elements} == {tag for tag, _ in page.elements}
+    assert len(hostile_page.all("img")) == 1  # the picture, none from a string
+    assert not any(name.startswith("on") for _, attributes in hostile_page.elements for name in attributes)
+    assert [a["type"] for a in hostile_page.all("script")] == ["application/json"]
+    assert HOSTILE in hostile_page.texts("td")
+    assert HOSTILE in hostile_page.texts("dt")
+
+
+def test_record_inside_reads_back_equal(page, hostile_page, record, hostile):
+    for shown, expected in ((page, record), (hostile_page, hostile)):
+        (text,) = shown.texts("script")
+        assert Record.from_json(text) == expected
+
+
+def test_download_is_the_record(page, record):
+    link = next(a for a in page.all("a") if "download" in a)
+    assert base64.b64decode(link["href"].partition("base64,")[2]).decode() == record.to_json()
+
+
+def test_every_score_is_on_the_page(page, record):
+    said = [text for _, text in page.text]
+    for score in record:
+        assert f"{score.signature} = {wording.score_number(score)}" in page.texts("pre")
+        assert wording.score_number(score).value in said
+        assert wording.images(score) in said
+
+
+def test_per_class_table_has_every_class_and_column(page, record):
+    classes = record["ms-ssim"].details["per_class"]
+    assert "ms_ssim by class" in page.texts("h2")
+    assert [text for text in page.texts("th") if text in classes] == list(classes)
+    assert {"real", "One axis for all"} <= set(page.texts("th"))
+
+
+def test_pictures_are_data_with_captions(page, record):
+    assert len(page.all("img")) == len(record.pictures)
+    for image, picture in zip(page.all("img"), record.pictures, strict=True):
+        assert image["src"].startswith(f"data:{picture.media};base64,")
+        assert picture.caption in image["alt"]
+        assert picture.caption in page.texts("figcaption")
+
+
+def test_inputs_show_short_digests_and_keep_the_whole(page, record):
+    digest = record.inputs["real"]["digest"]
+    assert digest in [cell.get("title") for cell in page.all("td")]
+    assert digest[:12] in page.texts("td")
+
+
+def test_weights_digest_and_seed_are_shown(page, record):
+    assert {record.extractor["weights_sha256"], "2.4.1", "0"} <= set(page.texts("dd"))
+
+
+def test_warnings_come_before_scores(page):
+    said = [text for _, text in page.text if text]
+    assert said.index("Keep in mind") < said.index("Scores")
+
+
+def test_a_bare_record_makes_a_page():
+    bare = Record((), {}, {}, 0, (), {}, "")
+    assert Record.from_json(Page(html.render(bare)).texts("script")[0]) == bare
+
+
+def test_without_baselines_there_is_no_comparison(record):
+    bare = tuple(dataclasses.replace(score, baseline=None) for score in record)
+    assert "Against real data" not in Page(html.render(dataclasses.replace(record, scores=bare))).texts("th")
+
+
+def test_same_record_same_page(record):
+    assert html.render(record) == html.render(record)
+
+
+def test_whiskers_share_an_axis_and_keep_their_order():
+    samples, real = html.whiskers([[4.0, 3.0, 5.0], [1.0, 0.0, 2.0]])
+    assert real == html.Whisker(html.MARGIN + 17.6, html.MARGIN, html.MARGIN + 35.2)
+    assert samples == html.Whisker(html.MARGIN + 70.4, html.MARGIN + 52.8, 100 - html.MARGIN)
+
+
+def test_whiskers_of_one_number_are_in_the_middle_and_of_none_are_absent():
+    assert html.whiskers([[3.0, None, None]]) == [html.Whisker(50.0, None, None)]
+    assert html.whiskers([[math.nan, None, None]]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"), (True, "yes"), (1797, "1,797"), (0.12345, "0.1235"), ([28, 28], "28, 28"),
+        ({"8x8": 1797}, "8x8: 1,797"), ("x", "x"),
+    ],
+)  # fmt: skip
+def test_values_in_words(value, text):
+    assert html.plain(value) == text
+
+
+def test_times_are_shortened_and_other_strings_kept():
+    assert html.moment("2025-01-31T12:00:00+00:00") == "2025-01-31 12:00 UTC"
+    assert html.moment("last week") == "last week"

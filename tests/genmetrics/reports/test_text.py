@@ -1,0 +1,96 @@
+"""The table on the terminal."""
+
+import dataclasses
+import io
+
+import pytest
+from rich.console import Console
+
+from genmetrics.reports import wording
+from genmetrics.reports.text import print_record
+
+
+def shown(record, width: int, encoding: str = "utf-8", **options) -> str:
+    """What the console received."""
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n")
+    print_record(record, Console(file=file, width=width, **options))
+    file.seek(0)
+    return file.read()
+
+
+def table_lines(text: str) -> list[str]:
+    """Lines of the table: what comes before the legend."""
+    return text.split("lower is better")[0].splitlines()[:-1]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_table_fits_and_has_no_colour_codes_where_nobody_watches(record, width):
+    text = shown(record, width)
+    assert "\x1b" not in text
+    assert max(map(len, table_lines(text))) <= width
+
+
+@pytest.mark.parametrize("width", [20, 50, 80, 120])
+def test_no_number_is_cut_short(record, width):
+    text = shown(record, width)
+    assert "…" not in text
+    for score in record:
+        number, baseline = wording.score_number(score), wording.baseline_number(score)
+        assert number.value in text
+        assert number.interval is None or number.interval in text
+        assert baseline is None or (baseline.value in text and (baseline.interval or "") in text)
+
+
+def test_wide_table_has_one_line_a_score(record):
+    rows = [" ".join(line.split()) for line in table_lines(shown(record, 120))]
+    assert "fd_digits-cnn ↓ 4.21 [4.10, 4.32] 899 / 5,000 1.02 [0.91, 1.13]" in rows
+
+
+def test_long_names_wrap_but_numbers_do_not(record):
+    long = dataclasses.replace(record.scores[0], name="fd_" + "a-very-long-extractor-name" * 3)
+    text = shown(dataclasses.replace(record, scores=(long,)), 80)
+    assert max(map(len, table_lines(text))) <= 80
+    assert "[4.10, 4.32]" in text
+
+
+def test_real_data_column_only_with_a_baseline(record):
+    assert "real data" in shown(record, 120)
+    bare = tuple(dataclasses.replace(score, baseline=None) for score in record)
+    assert "real data" not in shown(dataclasses.replace(record, scores=bare), 120)
+
+
+def test_missing_interval_is_explained_under_the_table(record):
+    table, below = shown(record, 120).split("lower is better")
+    assert "no interval" in table
+    assert "precision: no interval: its coverage was measured below 92%" in below
+
+
+def test_warnings_are_numbered_and_absent_without_warnings(record):
+    text = shown(record, 120)
+    assert "  1. 12 of 5000" in text
+    assert "  3. fd_digits-cnn, kd_digits-cnn: fewer images" in text
+    bare = tuple(dataclasses.replace(score, notes=()) for score in record)
+    assert "Keep in mind" not in shown(dataclasses.replace(record, scores=bare, warnings=()), 120)
+
+
+def test_each_signature_is_one_line_to_copy(record):
+    lines = shown(record, 80).splitlines()
+    for score in record:
+        assert f"{score.signature} = {wording.score_number(score)}" in lines
+
+
+def test_hostile_strings_do_nothing_to_a_terminal(record):
+    bad = "[red]x[/red] :smile: \x1b[2J\nnext"
+    text = shown(dataclasses.replace(record, warnings=(bad,)), 120)
+    assert "  1. [red]x[/red] :smile: \\x1b[2J next" in text
+
+
+def test_colours_where_somebody_watches(record):
+    assert "\x1b[1m" in shown(record, 120, force_terminal=True, color_system="standard", _environ={})
+
+
+def test_console_without_unicode_is_spelled_out(record):
+    accented = dataclasses.replace(record, warnings=("é",))
+    text = shown(accented, 120, encoding="ascii")
+    assert "fd_digits-cnn (lower)" in text
+    assert "  1. \\xe9" in text
