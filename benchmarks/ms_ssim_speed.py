@@ -22,7 +22,16 @@ import torch
 from genmetrics.analyses.ms_ssim import ms_ssim_of_pairs
 
 RESULT = Path(__file__).parent / "results" / "ms_ssim_speed.csv"
-FIELDS = ["protocol", "side", "pairs_of_an_image", "images", "pairs", "pairs_per_s", "pytorch_msssim_pairs_per_s", "ratio"]
+FIELDS = [
+    "protocol",
+    "side",
+    "pairs_of_an_image",
+    "images",
+    "pairs",
+    "pairs_per_s",
+    "pytorch_msssim_pairs_per_s",
+    "ratio",
+]
 
 
 def blotches(n, side, seed):

@@ -88,11 +88,11 @@ def from_npz(path: str) -> Dataset:
     tenth = len(images) // 10
     if tenth < 1:
         raise DataError(f"{path}: {len(images)} images, but at least 10 are needed to split off a test set")
-    parts = (
+    train, test, held_out = (
         Images(images[rows], labels[rows])
         for rows in digits.split_indices(labels, (tenth, tenth), SPLIT_SEED)
     )
-    return Dataset(str(path), *parts, classes=int(labels.max()) + 1 if "y" in arrays else 0)
+    return Dataset(str(path), train, test, held_out, int(labels.max()) + 1 if "y" in arrays else 0)
 
 
 def channels_first(images: np.ndarray, path: str) -> np.ndarray:

@@ -30,7 +30,7 @@ class Config:
     weight_decay: float = hp(1e-2, "AdamW's default in PyTorch")
     dropout: float = hp(0.5, "Srivastava et al. (2014), of the features")
     label_smoothing: float = hp(
-        0.05,
+        0.01,
         "arXiv:1512.00567, Section 7, has 0.1; keeps features of training images close to those of others",
     )
     shift: int = hp(1, "ours; training images move by up to so many pixels each way")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from genmetrics._checks import unknown_name
-from reference_models import training
-from reference_models.data import Dataset
+
+if TYPE_CHECKING:
+    import torch
+
+    from reference_models.data import Dataset
 
 MODELS = {
     "digits-cnn": "digits_cnn:DigitsClassifier",
@@ -31,6 +32,10 @@ def find(name: str) -> Any:
 
 def build(name: str, config: Any, dataset: Dataset, device: torch.device, seed: int) -> Any:
     """The model with initial weights fixed by `seed`, whatever the device."""
+    import torch
+
+    from reference_models import training
+
     with training.own_random_numbers(device):
         torch.manual_seed(seed)
         return find(name)(config, dataset, device)

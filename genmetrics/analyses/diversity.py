@@ -82,8 +82,16 @@ def ms_ssim_estimate(images: Readable, *, seed: int = 0, intervals: bool = True)
         low=found.low if offered else None,
         high=found.high if offered else None,
         interval=f"over pairs of {within}; the unit is the image" if offered else no_interval(intervals),
-        options={"protocol": PROTOCOL, "pairs": f"{each}" if labels is None else f"{each}-a-class", "seed": seed},
-        details={"pairs": found.pairs, "clamped_pairs": found.clamped_pairs, **({"per_class": table} if table else {})},
+        options={
+            "protocol": PROTOCOL,
+            "pairs": f"{each}" if labels is None else f"{each}-a-class",
+            "seed": seed,
+        },
+        details={
+            "pairs": found.pairs,
+            "clamped_pairs": found.clamped_pairs,
+            **({"per_class": table} if table else {}),
+        },
         notes=found.notes,
     )
 

@@ -1,10 +1,11 @@
-"""Diversity as mean MS-SSIM between pairs of images: 1 when they are all the same, near 0 when they share nothing.
+"""Diversity as mean MS-SSIM between pairs of images: 1 when all are the same, near 0 when they share nothing.
 
-Odena et al. (2017), arXiv:1610.09585, section 4.2: 100 random pairs within each class; a class whose mean is
-above that of the most uniform real class (0.25 on ImageNet) has collapsed. Karras et al. (2018), arXiv:1710.10196, and
-IntroVAE (arXiv:1807.06358) take 10,000 pairs over all images. MS-SSIM is that of Wang, Simoncelli & Bovik (2003).
+Odena et al. (2017), arXiv:1610.09585, section 4.2, draw 100 random pairs within each class; a class whose mean
+is above that of the most uniform real class (0.25 on ImageNet) has collapsed. Karras et al. (2018),
+arXiv:1710.10196, and IntroVAE (arXiv:1807.06358) take 10,000 pairs over all images. MS-SSIM itself is that of
+Wang, Simoncelli & Bovik (2003).
 
-The path is `draw_pairs` -> `ms_ssim_of_pairs` -> `diversity_of_pairs`; `ms_ssim_diversity` is the three together.
+`ms_ssim_diversity` is `draw_pairs`, `ms_ssim_of_pairs` and `diversity_of_pairs`, one after the other.
 Values at different image sizes, or under different protocols, are not comparable with each other.
 """
 
@@ -30,7 +31,7 @@ SMALLEST_SIDE = 8  # four halvings leave 1 pixel from here to 16
 SMALLEST_SIDE_WITHOUT_NOTE = 28  # MNIST: five scales, 28, 14, 7, 4 and 2 pixels wide
 SMALLEST_SIDE_WITH_WHOLE_WINDOW = 161  # four halvings leave 11 pixels or more
 
-# Working memory: a block is what passes through the caches at once, a store what is kept for an image's other pairs.
+# Working memory. A block passes through the caches at once; a store is kept for its images' other pairs.
 BLOCK_BYTES = {"cpu": 1 << 22, "cuda": 1 << 26}
 STORE_BYTES = 1 << 28
 
@@ -47,8 +48,8 @@ class Protocol:
 def halve_repeating_edges(x: torch.Tensor) -> torch.Tensor:
     """Means of 2x2 blocks from the top left corner; the last row or column of an odd side counts twice.
 
-    That is `scipy.ndimage.convolve(x, ones((2, 2)) / 4, mode="reflect")[::2, ::2]`, whose window at pixel i of an
-    axis is (i, i + 1), and whose reflection repeats the edge: (d c b a | a b c d | d c b a).
+    That is `scipy.ndimage.convolve(x, ones((2, 2)) / 4, mode="reflect")[::2, ::2]`, whose window at
+    pixel i of an axis is (i, i + 1), and whose reflection repeats the edge: (d c b a | a b c d | d c b a).
 
     Source: https://github.com/tensorflow/models/blob/4f77686de8e255181260a9c5c99043051073abb2/research/compression/image_encoder/msssim.py#L162
     """
@@ -100,18 +101,20 @@ def ms_ssim(a: Any, b: Any, protocol: str = "msssim-google") -> NDArray[np.float
         protocol: "msssim-google" (float64) or "msssim-channel" (float32).
 
     Returns:
-        (n,) float64 in [0, 1]: prod over scales 1-4 of contrast^weight, times similarity^weight of scale 5. 1 for an
-        image and itself. Never NaN.
+        (n,) float64 in [0, 1]: prod over scales 1-4 of contrast^weight, times similarity^weight of scale 5.
+        1 for an image and itself, never NaN; higher is more alike.
 
     Raises:
         DataError: not uint8, not 1 or 3 channels, too small, or shapes that differ; an unknown protocol.
     Source: Wang, Simoncelli & Bovik (2003), Eqs. 1-7. "msssim-google": tensorflow/models (of AC-GAN's time; also
-        Progressive GAN's), research/compression/image_encoder/msssim.py: each term is the mean over pixels and
-        channels, the window min(11, h, w) and sigma 1.5 x window / 11 at each scale. "msssim-channel": pytorch-msssim and
-        tf.image: each channel's own product, then their mean.
-    Differs: a negative term is taken as 0 before its power; tensorflow/models gives NaN, and averages the
-        terms over the whole batch. Under 161 px, where pytorch-msssim refuses, "msssim-channel" shrinks its window
-        as "msssim-google" does. Below 28 px the coarsest scales are 1 or 2 pixels wide and compare little but brightness.
+        Progressive GAN's), research/compression/image_encoder/msssim.py: each term is a mean over pixels and
+        channels; at each scale the window is min(11, h, w) and sigma 1.5 x window / 11. "msssim-channel":
+        pytorch-msssim and tf.image: each channel's own product, then their mean; equal to pytorch-msssim to
+        1e-5 at every side it takes.
+    Differs: a negative term is taken as 0 before its power; tensorflow/models gives NaN, and averages the terms
+        over the whole batch. Under 161 px, where pytorch-msssim refuses, "msssim-channel" shrinks its window as
+        "msssim-google" does. Below 28 px the coarsest scales are 1 or 2 pixels wide and compare little but
+        brightness.
     """
     one_of(protocol, "protocol", PROTOCOLS)
     a, b = as_images(a, "a", at_least=1), as_images(b, "b", at_least=1)
@@ -141,13 +144,14 @@ def ms_ssim_diversity(
         protocol: "msssim-google" or "msssim-channel"; see `ms_ssim`.
 
     Returns:
-        Diversity: value in [0, 1], lower is more diverse, with a 95% interval for the expected value, whose unit is
-        the image (pairs that share an image are not independent).
+        Diversity: value in [0, 1], lower is more diverse, with a 95% interval for the expected value. Its unit
+        is the image: pairs that share one are not independent.
 
     Raises:
         DataError: what `ms_ssim` refuses; fewer than 2 images; no class with 2; labels of another length.
     Source: arXiv:1610.09585, section 4.2; arXiv:1710.10196, section 5.
-    Differs: pairs are drawn without replacement, all of them if there are fewer than asked. PGGAN's are disjoint.
+    Differs: pairs are drawn without replacement, all of them if there are fewer than asked; PGGAN's are
+        disjoint.
     """
     images = as_images(images, "images", at_least=2)
     drawn, classes = draw_pairs(len(images), labels, pairs, seed)
@@ -215,10 +219,10 @@ def pair_of_number(number: NDArray[np.int64]) -> NDArray[np.int64]:
 def ms_ssim_of_pairs(
     images: Any, pairs: Any, protocol: str = "msssim-google"
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """MS-SSIM of chosen pairs of a set, the work that concerns one image alone done once for several of its pairs.
+    """MS-SSIM of chosen pairs of a set; what concerns one image alone is computed once for all its pairs.
 
     Four of a pair's five filtered maps are means and second moments of a single image. Memory is bounded by
-    `STORE_BYTES` (twice that for a moment), whatever the number of images and pairs.
+    `STORE_BYTES` and a few times a block, whatever the number of images and pairs.
 
     Args:
         images: (n, c, h, w) uint8, NumPy or torch, or what has a `shape` and a `dtype` and gives `images[rows]` as
@@ -241,9 +245,9 @@ def ms_ssim_of_pairs(
     for chunk in chunks_sharing_images(pairs, store):
         used, place = np.unique(pairs[chunk], return_inverse=True)
         place = place.reshape(-1, 2)
-        kept = join([moments(take(images, rows), rules) for rows in blocks(used, block)])
+        kept = [one for rows in blocks(used, block) for one in apart(moments(take(images, rows), rules))]
         for rows in blocks(np.arange(len(chunk)), block):
-            first, second = (select(kept, place[rows, side]) for side in (0, 1))
+            first, second = (together([kept[i] for i in place[rows, side]]) for side in (0, 1))
             values[chunk[rows]], clamped[chunk[rows]] = combine(terms(first, second), rules)
     return values, clamped
 
@@ -251,8 +255,8 @@ def ms_ssim_of_pairs(
 def chunks_sharing_images(pairs: NDArray[np.int64], most: int) -> Iterator[NDArray[np.int64]]:
     """Numbers of the pairs, reordered and cut so that each piece concerns at most `most` images.
 
-    Images are numbered as they first appear, pairs sorted by tiles of half of `most` x half of `most` images: one
-    tile's images fit together, so a dense set of pairs meets each image once a tile, not once a pair.
+    Images are numbered as they first appear, and pairs sorted by tiles of half of `most` x half of `most`
+    images: one tile's images fit together, so a dense set of pairs meets an image once a tile, not once a pair.
     """
     _, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
     appearance = np.argsort(np.argsort(first))[inverse].reshape(-1, 2)
@@ -292,7 +296,7 @@ def moments(images: torch.Tensor, rules: Protocol) -> list[Scale]:
 
 
 def terms(a: list[Scale], b: list[Scale]) -> torch.Tensor:
-    """(5, n, c): mean contrast-and-structure term of scales 1-4 and mean similarity of scale 5, for each channel."""
+    """(5, n, c): means over pixels of the contrast and structure of scales 1-4, of the similarity of scale 5."""
     import torch
 
     means = []
@@ -322,7 +326,7 @@ def luminance(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def covariance(
     x: torch.Tensor, y: torch.Tensor, mean_x: torch.Tensor, mean_y: torch.Tensor, taps: tuple[float, ...]
 ) -> torch.Tensor:
-    """E[xy] - E[x] E[y] in the window at each place. The same operations for x = y, so that x with itself is exactly 1."""
+    """E[xy] - E[x] E[y] in the window at each place; variances are made by it too, so x with itself is exactly 1."""
     return blur(x * y, taps).addcmul_(mean_x, mean_y, value=-1)
 
 
@@ -342,10 +346,10 @@ def blur(x: torch.Tensor, taps: tuple[float, ...]) -> torch.Tensor:
 
 
 def gaussian_taps(pixels: torch.Tensor) -> tuple[float, ...]:
-    """A Gaussian window of min(11, h, w) pixels that sums to 1; sigma is 1.5 at 11 pixels and shrinks with the size.
+    """A Gaussian window of min(11, h, w) pixels that sums to 1; sigma is 1.5 at 11 pixels and shrinks with them.
 
-    In the precision of `pixels`, and with the operations of pytorch-msssim: its float32 window sums to 1 - 3e-8, which
-    moves a score by up to 2e-5 where a term is near 0.
+    In the precision of `pixels`, and with the operations of pytorch-msssim: its float32 window sums to
+    1 - 3e-8, which moves a score by up to 2e-5 where a term is near 0.
     """
     import torch
 
@@ -367,19 +371,17 @@ def take(images: Any, rows: NDArray[np.int64]) -> torch.Tensor:
     return torch.from_numpy(images[rows])
 
 
-def join(parts: list[list[Scale]]) -> list[Scale]:
-    """Moments of several blocks of images as those of one."""
+def apart(scales: list[Scale]) -> list[list[Scale]]:
+    """Moments of n images as n pyramids (views)."""
+    each_scale = [list(map(Scale, *(map_.unbind(0) for map_ in scale))) for scale in scales]
+    return [list(pyramid) for pyramid in zip(*each_scale, strict=True)]
+
+
+def together(pyramids: list[list[Scale]]) -> list[Scale]:
+    """Pyramids of n images as moments of n images (copies)."""
     import torch
 
-    return [Scale(*map(torch.cat, zip(*blocks, strict=True))) for blocks in zip(*parts, strict=True)]
-
-
-def select(scales: list[Scale], rows: NDArray[np.int64]) -> list[Scale]:
-    """Moments of some of the images."""
-    import torch
-
-    index = torch.from_numpy(rows).to(scales[0].pixels.device)
-    return [Scale(*(map_.index_select(0, index) for map_ in scale)) for scale in scales]
+    return [Scale(*map(torch.stack, zip(*scales, strict=True))) for scales in zip(*pyramids, strict=True)]
 
 
 def blocks(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
@@ -416,8 +418,8 @@ def diversity_of_pairs(
     Returns:
         Diversity. Its interval, and a class's, is None where a class has fewer than 4 images in its pairs.
 
-    Source: standard error: dyadic-robust variance, Aronow, Samii & Assenova (2015), doi:10.1093/pan/mpv018, Eq. 4.
-    Differs: corrected for the number of images; see `mean_and_error`.
+    Source: the dyadic-robust variance of Aronow, Samii & Assenova (2015), doi:10.1093/pan/mpv018.
+    Differs: corrected for the number of images (see `mean_and_error`), and Student's t in place of the normal.
     """
     values, pairs = np.asarray(values, np.float64), np.asarray(pairs)
     groups = np.zeros(len(pairs)) if classes is None else np.asarray(classes)
@@ -452,9 +454,10 @@ def mean_and_error(values: NDArray[np.float64], pairs: NDArray[np.int64]) -> tup
     """Mean over pairs, its standard error, and the number of images in the pairs.
 
     Var(mean) = sum over pairs p, q that share an image of e_p e_q / P^2, e_p = value_p - mean, which is
-    (sum_i (sum over i's pairs of e_p)^2 - sum_p e_p^2) / P^2; at least the sum_p e_p^2 / P^2 of independent pairs.
-    The residuals sum to 0, so over all pairs of n images this is (n - 2)(n - 3) / (n (n - 1)) of what it should be
-    when the value is a sum of the images' own effects: it is divided by that, and fewer than 4 images have no error.
+    (sum_i (sum over i's pairs of e_p)^2 - sum_p e_p^2) / P^2; at least sum_p e_p^2 / P^2, that of independent
+    pairs. The residuals sum to 0, so over all pairs of n images this is (n - 2)(n - 3) / (n (n - 1)) of what it
+    should be when a value is a sum of its images' own effects: it is divided by that. Fewer than 4 images have
+    no error.
     """
     images, place = np.unique(pairs, return_inverse=True)
     n, mean = len(images), float(values.mean())
@@ -525,7 +528,7 @@ def as_pairs(pairs: Any, n: int) -> NDArray[np.int64]:
     pairs = to_numpy(pairs)
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
         raise DataError(f"pairs: expected integers of shape (P, 2), got {pairs.dtype} of shape {pairs.shape}")
-    if len(pairs) and not (0 <= pairs.min() and pairs.max() < n):
+    if len(pairs) and (pairs.min() < 0 or pairs.max() >= n):
         raise DataError(
             f"pairs name images {pairs.min()} to {pairs.max()}, but there are {n}, numbered from 0"
         )
@@ -538,13 +541,13 @@ def notes_on_size(shape: tuple[int, ...], protocol: str) -> tuple[str, ...]:
     notes = []
     if min(h, w) < SMALLEST_SIDE_WITHOUT_NOTE:
         notes.append(
-            f"images are {h} x {w} px: below {SMALLEST_SIDE_WITHOUT_NOTE} the coarsest of the five scales are 1 or 2 "
-            "pixels wide and compare little but brightness; compare only with images of this size"
+            f"images are {h} x {w} px: below {SMALLEST_SIDE_WITHOUT_NOTE} the coarsest of the five scales are 1 "
+            "or 2 pixels wide and compare little but brightness; compare only with images of this size"
         )
     if protocol == "msssim-channel" and min(h, w) < SMALLEST_SIDE_WITH_WHOLE_WINDOW:
         notes.append(
-            f"images are {h} x {w} px: below {SMALLEST_SIDE_WITH_WHOLE_WINDOW}, where pytorch-msssim refuses, "
-            "msssim-channel shrinks its window at the coarser scales"
+            f"images are {h} x {w} px: below {SMALLEST_SIDE_WITH_WHOLE_WINDOW}, where pytorch-msssim "
+            "refuses, msssim-channel shrinks its window at the coarser scales"
         )
     return tuple(notes)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
@@ -41,6 +42,7 @@ class DigitsCNN(nn.Module):
 
 def load() -> DigitsCNN:
     """The network with its shipped weights, in evaluation mode, on the CPU."""
-    network = DigitsCNN()
-    network.load_state_dict(safetensors.torch.load_file(WEIGHTS), strict=True)
+    with torch.device("meta"):  # no initial values: they would use up the caller's random numbers
+        network = DigitsCNN()
+    network.load_state_dict(safetensors.torch.load_file(WEIGHTS), strict=True, assign=True)
     return network.eval().requires_grad_(False)

@@ -47,8 +47,9 @@ class Decoder(nn.Module):
 
 def load() -> Decoder:
     """The decoder with its shipped weights, in evaluation mode, on the CPU."""
-    decoder = Decoder()
-    decoder.load_state_dict(safetensors.torch.load_file(WEIGHTS), strict=True)
+    with torch.device("meta"):  # no initial values: they would use up the caller's random numbers
+        decoder = Decoder()
+    decoder.load_state_dict(safetensors.torch.load_file(WEIGHTS), strict=True, assign=True)
     return decoder.eval().requires_grad_(False)
 
 

@@ -42,7 +42,7 @@ def log_mean_exp(queries: NDArray[Any], references: NDArray[Any], *, distance: s
 
     Source: Milakov & Gimelshein (2018), arXiv:1805.02867 (online normaliser).
     """
-    centre = np.median(references[:: max(1, len(references) // 1000)].astype(np.float64), axis=0)
+    centre = centre_of(references)
 
     def one_block(block: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         columns = (centred(part, centre) for part in split(references, COLUMNS))
@@ -52,6 +52,11 @@ def log_mean_exp(queries: NDArray[Any], references: NDArray[Any], *, distance: s
     sums, errors = (np.concatenate(column) for column in zip(*parts, strict=True))
     # a sum of m exponentials, each within a few roundings, adds at most (m + 4) roundings to the logarithm
     return LogMeanExp(sums - np.log(len(references)), errors + (len(references) + 4) * np.finfo(float).eps)
+
+
+def centre_of(points: NDArray[Any]) -> NDArray[np.float64]:
+    """A point amid the others, whatever lies far out: the median of up to 2,000 of them."""
+    return np.median(points[:: max(1, len(points) // 1000)].astype(np.float64), axis=0)
 
 
 @dataclass(frozen=True, eq=False)

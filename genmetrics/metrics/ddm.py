@@ -48,12 +48,13 @@ def ddm(
 
     Raises:
         DataError: empty sets, different widths, NaN or inf, distances that overflow.
-    Source: S. Basart's thesis, ch. 3, eq. 3.4; Hershey & Olsen (2007), eq. 20.
+    Source: S. Basart, "Analysis of Generative Adversarial Models", University of Chicago (2017), eq. 3.4;
+        Hershey & Olsen (2007), section 7.
     Differs: the thesis prints negative values (-163 ... -289), which equation 3.4 cannot give for any D >= 0; a
         flipped sign on a squared distance fits its figure best. Only the order of models is comparable with it.
     """
-    one_of(distance, "distance", DISTANCES)
     one_of(backend, "backend", BACKENDS)
+    one_of(distance, "distance", DISTANCES)
     positive(scale, "scale")
     t, g = as_features(test, "test"), as_features(generated, "generated")
     same_width(t.shape[1], g.shape[1], ("test", "generated"))
@@ -67,12 +68,16 @@ def ddm(
 
 
 def ddm_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
-    """`ddm` with the interval over test images (its terms are a mean over them)."""
+    """`ddm` with the interval over test images (its terms are a mean over them).
+
+    No standard error over the generated images is offered: where single samples dominate a test image's sum, their
+    influence functions cover far too little (34% of a nominal 95%, 400 samples of a 10-d Gaussian of sd 3, h = 1).
+    """
     result = ddm(real, generated)
     options = {"distance": "half_sq", "scale": 1}
     details = {"lower": result.lower, "upper": result.upper}
     if not intervals or result.std_error is None:
-        why = "intervals were switched off" if not intervals else "one test image has no spread"
+        why = "one test image has no spread" if intervals else "intervals were switched off"
         return Estimate(result.value, interval=f"no interval: {why}", options=options, details=details)
     return Estimate.normal(
         result.value,

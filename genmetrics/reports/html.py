@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,10 +18,13 @@ from genmetrics.reports.wording import Number
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 PNG = b"\x89PNG\r\n\x1a\n"
+VIEW_BOX = re.compile(rb'<svg[^>]* viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 MARGIN = 6.0  # percent of a whisker's width kept free on both sides
 SHORT_DIGEST = 12
 ROLES = {"real": "Real", "generated": "Generated", "train": "Training"}
-DRAWN = {"value", "low", "high", "n"}  # keys of a class that have their own column
+DRAWN = {"value", "low", "high", "std_error", "n"}  # keys of a class that the table shows in its own way
+DIGEST = re.compile("[0-9a-f]{32,}")
+MOST_LISTED = 12  # items of a list that are all named
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,14 @@ class Row:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class of a per-class table."""
+    """One class of a per-class table; samples or real data may lack it."""
 
     name: str
     n: Any
-    number: Number
-    whisker: Whisker | None
+    number: Number | None
+    baseline: Number | None
+    samples_whisker: Whisker | None
+    real_whisker: Whisker | None
     others: list[str]
 
 
@@ -67,6 +73,7 @@ class ClassTable:
     """The per-class values of one score, on one axis."""
 
     score: Score
+    has_real: bool
     columns: list[str]
     rows: list[ClassRow]
 
@@ -87,6 +94,7 @@ def render(record: Record) -> str:
         rows=[Row.of(score) for score in record.scores],
         created=moment(record.created),
         is_wide=is_wide,
+        is_digest=is_digest,
         arrows=wording.ARROWS,
         images=wording.images,
         warnings=wording.warning_remarks(record),
@@ -94,16 +102,22 @@ def render(record: Record) -> str:
         class_tables=[class_table(score) for score in record.scores if score.details.get("per_class")],
         roles=ROLES,
         input_columns=input_columns(record),
-        made_with=[*flat(record.extractor, "extractor"), ("seed", record.seed), *flat(record.environment)],
+        made_with=[
+            *described(record.extractor, name="extractor"),
+            ("seed", record.seed),
+            *described(record.environment),
+        ],
         json=Markup(json.replace("<", "\\u003c")),  # so that no string can end the script element
         json_uri=uri("application/json", json.encode()),
     )
 
 
 def title(record: Record) -> tuple[str, str]:
-    """The last part of where generated and real images came from."""
-    generated, real = (str(record.inputs.get(role, {}).get("origin", role)) for role in ("generated", "real"))
-    return PurePath(generated).name or generated, PurePath(real).name or real
+    """Where generated and real images came from: the last part of each, or all of it if those are equal."""
+    whole = [str(record.inputs.get(role, {}).get("origin", role)) for role in ("generated", "real")]
+    last = [PurePath(origin).name or origin for origin in whole]
+    generated, real = whole if last[0] == last[1] else last
+    return generated, real
 
 
 def whiskers(entries: list[list[float | None]]) -> list[Whisker | None]:
@@ -134,27 +148,35 @@ def whisker_values(entry: Mapping[str, Any]) -> list[float | None]:
 
 
 def class_table(score: Score) -> ClassTable:
-    """The per-class values of a score that has them."""
-    classes = score.details["per_class"]
-    columns = list(dict.fromkeys(key for entry in classes.values() for key in entry if key not in DRAWN))
-    drawn = whiskers([whisker_values(entry) for entry in classes.values()])
-    rows = [
-        ClassRow(
-            str(name),
-            entry.get("n", ""),
-            wording.number(entry["value"], entry.get("low"), entry.get("high")),
-            whisker,
-            [plain(entry.get(column)) for column in columns],
-        )
-        for (name, entry), whisker in zip(classes.items(), drawn, strict=True)
-    ]
-    return ClassTable(score, columns, rows)
+    """The per-class values of a score that has them, beside those of real data where they are known."""
+    samples = score.details["per_class"]
+    real = ((score.baseline or {}).get("details") or {}).get("per_class") or {}
+    names = list(dict.fromkeys([*real, *samples]))
+    columns = list(dict.fromkeys(key for entry in samples.values() for key in entry if key not in DRAWN))
+    drawn = whiskers([whisker_values(values.get(name, {})) for values in (samples, real) for name in names])
+    rows = []
+    for i, name in enumerate(names):
+        entry = samples.get(name, {})
+        others = [plain(entry.get(column)) for column in columns]
+        numbers = class_number(entry), class_number(real.get(name, {}))
+        rows.append(ClassRow(name, entry.get("n", "–"), *numbers, drawn[i], drawn[len(names) + i], others))
+    return ClassTable(score, bool(real), columns, rows)
+
+
+def class_number(entry: Mapping[str, Any]) -> Number | None:
+    """A class's value and interval as printed; None where the class is missing."""
+    return wording.number(entry["value"], entry.get("low"), entry.get("high")) if entry else None
 
 
 def input_columns(record: Record) -> list[str]:
-    """What is known of the inputs, the digest last."""
-    known = dict.fromkeys(key for entry in record.inputs.values() for key in entry)
-    return sorted(known, key=lambda key: key == "digest")
+    """What is known of the inputs, digests last."""
+    known = {key: is_digest(value) for entry in record.inputs.values() for key, value in entry.items()}
+    return sorted(known, key=lambda key: known[key])
+
+
+def is_digest(value: Any) -> bool:
+    """A long hexadecimal string."""
+    return isinstance(value, str) and DIGEST.fullmatch(value) is not None
 
 
 def moment(created: str) -> str:
@@ -166,20 +188,23 @@ def moment(created: str) -> str:
 
 
 def is_wide(picture: Picture) -> bool:
-    """A PNG much wider than high, which deserves the whole width of the page."""
-    if not picture.data.startswith(PNG):
+    """A picture much wider than high, which deserves the whole width of the page."""
+    if picture.data.startswith(PNG):
+        width, height = struct.unpack(">II", picture.data[16:24])
+    elif box := VIEW_BOX.search(picture.data):
+        width, height = map(float, box.groups())
+    else:
         return False
-    width, height = struct.unpack(">II", picture.data[16:24])
     return width > 1.6 * height
 
 
-def flat(content: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Nested JSON objects as (name, value) pairs; an object's own name leads its parts."""
+def described(content: Mapping[str, Any], name: str = "name") -> Iterable[tuple[str, Any]]:
+    """What to list of the extractor or the environment, as (label, value); versions one by one."""
     for key, value in content.items():
-        if isinstance(value, Mapping):
-            yield from flat(value)
+        if key == "versions" and isinstance(value, Mapping):
+            yield from value.items()
         else:
-            yield (prefix if key == "name" and prefix else key.replace("_", " ")), value
+            yield (name if key == "name" else key.replace("_", " ")), value
 
 
 def plain(value: Any) -> str:
@@ -194,6 +219,8 @@ def plain(value: Any) -> str:
         return thousands(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {plain(part)}" for key, part in value.items())
+    if isinstance(value, list | tuple) and len(value) > MOST_LISTED:
+        return f"{len(value):,}: {plain(value[:3])}, … {plain(value[-1])}"
     if isinstance(value, list | tuple):
         return ", ".join(plain(part) for part in value)
     return str(value)

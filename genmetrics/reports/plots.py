@@ -67,7 +67,7 @@ def interval_panel(axes: Axes, score: Score) -> None:
     axes.locator_params(axis="x", nbins=4)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.set_title(f"{one_line(score.name)} {ARROWS[score.better]}", parse_math=False)
+    axes.set_title(f"{one_line(score.name)} {ARROWS.get(score.better, '')}".strip(), parse_math=False)
 
 
 def whisker(axes: Axes, y: float, value: float, low: float | None, high: float | None, colour: str) -> None:
@@ -84,7 +84,7 @@ def class_scatter(
 
     Args:
         real: class -> value on real images.
-        generated: class -> value on samples; classes without samples are counted under the plot.
+        generated: class -> value on samples; classes missing here are counted under the plot.
         title: above the plot.
         measure: what the number is, for the axes.
 
@@ -121,7 +121,7 @@ def label(axes: Axes, names: list[Any], x: list[float], y: list[float]) -> None:
 def missing(real: Mapping[Any, float], generated: Mapping[Any, float]) -> str:
     """A line about the classes that a scatter cannot show."""
     absent = sum(name not in generated for name in real)
-    return f"\n{absent} of {len(real)} classes have no samples" if absent else ""
+    return f"\n{absent} of {len(real)} classes have too few samples" if absent else ""
 
 
 @contextmanager

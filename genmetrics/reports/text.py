@@ -24,7 +24,7 @@ def print_record(record: Record, console: Console) -> None:
     and below that the table is as wide as its numbers are.
     """
     console.print(score_table(record, console), crop=False)
-    say(console, f"{directions(record)}; 95% intervals.", style="dim")
+    say(console, directions(record), style="dim")
     for remark in wording.interval_remarks(record):
         say(console, remark, indent="  ", style="dim")
     warnings = wording.warning_remarks(record)
@@ -76,7 +76,7 @@ def row(score: Score, in_counts: str, before_interval: str) -> list[tuple[str, s
     """The cells of one score, each with its style; what follows ' /' and precedes an interval is given."""
     shown, baseline = wording.score_number(score), wording.baseline_number(score)
     return [
-        (f"{wording.one_line(score.name)} {wording.ARROWS[score.better]}", ""),
+        (f"{wording.one_line(score.name)} {wording.ARROWS.get(score.better, '')}".strip(), ""),
         (shown.value, "bold"),
         (shown.interval or wording.NO_INTERVAL, "" if shown.interval else "dim"),
         (wording.images(score).replace(" / ", f" /{in_counts}"), ""),
@@ -85,9 +85,9 @@ def row(score: Score, in_counts: str, before_interval: str) -> list[tuple[str, s
 
 
 def directions(record: Record) -> str:
-    """The meaning of the arrows that the table shows."""
-    used = dict.fromkeys(score.better for score in record.scores)
-    return ", ".join(f"{wording.ARROWS[better]} {better} is better" for better in used)
+    """What the table's arrows and brackets mean."""
+    used = dict.fromkeys(score.better for score in record.scores if score.better)
+    return "".join(f"{wording.ARROWS[better]} {better} is better, " for better in used) + "95% intervals."
 
 
 def say(console: Console, text: str, *, indent: str = "", style: str = "") -> None:

@@ -1,6 +1,6 @@
-"""MS-SSIM from its definition: one window at a time, float64, no separable filter, nothing shared between pairs.
+"""MS-SSIM from its definition: one window at a time, in float64, nothing separable, nothing shared.
 
-Wang, Simoncelli & Bovik (2003); the details of the two protocols are in `genmetrics.analyses.ms_ssim.ms_ssim`.
+Wang, Simoncelli & Bovik (2003); `genmetrics.analyses.ms_ssim` says what each protocol takes from whom.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def channel(a, b):
 
 
 def dyadic_variance(values, pairs):
-    """Variance of the mean of pairwise values: sum of e_p e_q over pairs p, q that share an image (p = q too)."""
+    """Variance of the mean of pairwise values: sum of e_p e_q over pairs p, q that share an image."""
     mean = sum(values) / len(values)
     total = 0.0
     for p, (i, j) in zip(values, pairs, strict=True):

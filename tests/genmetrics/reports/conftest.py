@@ -18,10 +18,11 @@ HOSTILE = "</script><img src=x onerror=alert(1)>'\"&{{ 7*7 }}"
 SIGNATURE = "{}|features:digits-cnn/penultimate@3b7c|resize:none|real:digits-test@9f2c|seed:0|revision:1"
 
 
-def score(name: str = "fd_digits-cnn", value: float = 4.213, low=4.104, high=4.322, **rest) -> Score:
-    """A score with sensible values for what is not given."""
+def score(name: str, numbers: tuple = (4.213, 4.104, 4.322), baseline: tuple | None = None, **rest) -> Score:
+    """A score of (value, low, high), with sensible values for what is not given."""
+    value, low, high = numbers
     defaults = {
-        "metric": "frechet",
+        "metric": name,
         "std_error": None,
         "std_error_generated": None,
         "interval": "normal, both sides drawn",
@@ -29,13 +30,21 @@ def score(name: str = "fd_digits-cnn", value: float = 4.213, low=4.104, high=4.3
         "n_real": 899,
         "n_generated": 5000,
         "signature": SIGNATURE.format(name),
+        "baseline": baseline and dict(zip(("value", "low", "high", "n"), (*baseline, 898), strict=True)),
     }
     return Score(name=name, value=value, low=low, high=high, **{**defaults, **rest})
 
 
 def source(origin: str, n: int, kind: str = "folder") -> dict:
     """One input as a record describes it."""
-    return {"origin": origin, "kind": kind, "n": n, "sizes": {"8x8": n}, "digest": f"{n:08x}" * 8}
+    return {
+        "origin": origin,
+        "kind": kind,
+        "n": n,
+        "sizes": {"8x8": n},
+        "digest": f"{n:08x}" * 8,
+        "classes": list("0123456789"),
+    }
 
 
 def tiles(n: int, side: int, seed: int = 0, channels: int = 1) -> list[np.ndarray]:
@@ -46,66 +55,35 @@ def tiles(n: int, side: int, seed: int = 0, channels: int = 1) -> list[np.ndarra
     return [np.uint8(127.5 * (wave + 1)) for wave in waves]
 
 
-def diversity() -> tuple[dict, dict]:
-    """Per-class MS-SSIM as an analysis would report it: (real, generated)."""
-    rng = np.random.default_rng(1)
-    real = {str(c): float(rng.uniform(0.12, 0.3)) for c in range(10)}
-    rows = {}
-    for c, value in real.items():
-        mean, half = value + rng.normal(0.05, 0.05), rng.uniform(0.01, 0.03)
-        rows[c] = {"value": mean, "low": mean - half, "high": mean + half, "n": 100, "real": value}
-    return real, rows
+def diversity(seed: int, shift: float, classes: int = 10) -> dict[str, dict]:
+    """Per-class MS-SSIM as an analysis would report it."""
+    rng = np.random.default_rng(seed)
+    means, halves = rng.uniform(0.12, 0.3, 10) + shift, rng.uniform(0.01, 0.03, 10)
+    return {
+        str(c): {"value": m, "std_error": h / 2, "low": m - h, "high": m + h, "n": 180, "pairs": 100}
+        for c, (m, h) in enumerate(zip(means.tolist()[:classes], halves.tolist(), strict=False))
+    }
 
 
 @pytest.fixture(scope="session")
 def record() -> Record:
     """Three scores with a baseline, one without, one without an interval; warnings, notes, pictures."""
-    real, per_class = diversity()
+    real, generated = diversity(1, 0.0), diversity(2, 0.05, classes=8)
     near = "fewer images (899) than 10 x features (128): the covariance is weak"
+    diverse = score("ms_ssim", (0.271, 0.259, 0.284), (0.2101, 0.2005, 0.2197), n_real=0, metric="ms-ssim")
+    diverse.details["per_class"], diverse.baseline["details"] = generated, {"per_class": real}
     scores = (
-        score(baseline={"value": 1.02, "low": 0.91, "high": 1.13, "n": 898}, notes=(near,)),
+        score("fd_digits-cnn", baseline=(1.02, 0.91, 1.13), notes=(near,)),
+        score("kd_digits-cnn", (0.01234, 0.01107, 0.01361), (-0.00012, -0.00061, 0.00037), notes=(near,)),
+        diverse,
+        score("is_digits-cnn", (8.713, 8.591, 8.835), (9.402, None, None), better="higher", n_real=0),
         score(
-            "kd_digits-cnn",
-            0.01234,
-            0.01107,
-            0.01361,
-            metric="kernel",
-            notes=(near,),
-            baseline={"value": -0.00012, "low": -0.00061, "high": 0.00037, "n": 898},
+            "precision", (0.9132, None, None), better="higher", interval="no interval: its coverage was low"
         ),
-        score(
-            "ms_ssim",
-            0.2713,
-            0.2588,
-            0.2838,
-            metric="ms-ssim",
-            details={"per_class": per_class},
-            interval="blocks over images; conditional on the reference",
-            n_real=0,
-            baseline={"value": 0.2101, "low": 0.2005, "high": 0.2197, "n": 898},
-        ),
-        score(
-            "is_digits-cnn",
-            8.713,
-            8.591,
-            8.835,
-            metric="inception-score",
-            better="higher",
-            n_real=0,
-            baseline={"value": 9.402, "low": None, "high": None, "n": 898},
-        ),
-        score(
-            "precision",
-            0.9132,
-            None,
-            None,
-            metric="precision",
-            better="higher",
-            interval="no interval: its coverage was measured below 92%",
-        ),
+        score("mine", (12.5, None, None), better="", interval="no interval: a metric of your own"),
     )
     queries, found = tiles(4, 8, seed=3), [[tiles(3, 8, seed=10 * i + j) for j in range(3)] for i in range(4)]
-    generated = {c: row["value"] for c, row in per_class.items()}
+    means = [{c: row["value"] for c, row in classes.items()} for classes in (real, generated)]
     base = Record(
         scores=scores,
         inputs={
@@ -124,7 +102,7 @@ def record() -> Record:
     )
     sheet, caption = pictures.contact_sheet(tiles(64, 8)), "64 samples in file order, 8 px."
     neighbours, nearest = pictures.neighbour_sheet(queries, found), "Nearest under three distances."
-    scatter = plots.class_scatter(real, generated, "Diversity within each class", measure="MS-SSIM")
+    scatter = plots.class_scatter(*means, "Diversity within each class", measure="MS-SSIM")
     shown = (
         Picture("Generated", caption, "image/png", sheet),
         Picture("Nearest training images", nearest, "image/png", neighbours),

@@ -6,10 +6,9 @@ import math
 from html.parser import HTMLParser
 
 import pytest
-from conftest import HOSTILE
 
 from genmetrics.records import Record
-from genmetrics.reports import html, wording
+from genmetrics.reports import html, plots, wording
 
 VOID = {"meta", "link", "img", "br"}
 
@@ -67,13 +66,13 @@ def test_styles_load_nothing(record):
     assert "url(" not in text
 
 
-def test_hostile_strings_stay_text(page, hostile_page):
+def test_hostile_strings_stay_text(page, hostile_page, hostile):
     assert {tag for tag, _ in hostile_page.elements} == {tag for tag, _ in page.elements}
     assert len(hostile_page.all("img")) == 1  # the picture, none from a string
     assert not any(name.startswith("on") for _, attributes in hostile_page.elements for name in attributes)
     assert [a["type"] for a in hostile_page.all("script")] == ["application/json"]
-    assert HOSTILE in hostile_page.texts("td")
-    assert HOSTILE in hostile_page.texts("dt")
+    assert hostile.warnings[0] in hostile_page.texts("td")
+    assert hostile.warnings[0] in hostile_page.texts("dt")
 
 
 def test_record_inside_reads_back_equal(page, hostile_page, record, hostile):
@@ -90,16 +89,28 @@ def test_download_is_the_record(page, record):
 def test_every_score_is_on_the_page(page, record):
     said = [text for _, text in page.text]
     for score in record:
-        assert f"{score.signature} = {wording.score_number(score)}" in page.texts("pre")
+        assert score.signature in page.texts("pre")
+        assert f"= {wording.score_number(score)}" in page.texts("span")
         assert wording.score_number(score).value in said
         assert wording.images(score) in said
 
 
-def test_per_class_table_has_every_class_and_column(page, record):
-    classes = record["ms-ssim"].details["per_class"]
+def test_per_class_table_has_every_class_of_samples_or_real_data(page, record):
+    table = html.class_table(record["ms-ssim"])
+    assert [row.name for row in table.rows] == list("0123456789")
+    assert [row.name for row in table.rows if row.number is None] == ["8", "9"]  # dropped by the samples
+    assert all(row.baseline and row.real_whisker for row in table.rows)
+    assert table.columns == ["pairs"]
     assert "ms_ssim by class" in page.texts("h2")
-    assert [text for text in page.texts("th") if text in classes] == list(classes)
-    assert {"real", "One axis for all"} <= set(page.texts("th"))
+    assert set("0123456789") <= set(page.texts("th"))
+
+
+def test_per_class_table_without_real_data(record):
+    bare = dataclasses.replace(record["ms-ssim"], baseline=None)
+    table = html.class_table(bare)
+    assert len(table.rows) == 8
+    assert not table.has_real
+    Page(html.render(dataclasses.replace(record, scores=(bare,))))
 
 
 def test_pictures_are_data_with_captions(page, record):
@@ -154,11 +165,23 @@ def test_whiskers_of_one_number_are_in_the_middle_and_of_none_are_absent():
     ("value", "text"),
     [
         (None, "–"), (True, "yes"), (1797, "1,797"), (0.12345, "0.1235"), ([28, 28], "28, 28"),
-        ({"8x8": 1797}, "8x8: 1,797"), ("x", "x"),
+        (list(range(20)), "20: 0, 1, 2, … 19"), ({"8x8": 1797}, "8x8: 1,797"), ("x", "x"),
     ],
 )  # fmt: skip
 def test_values_in_words(value, text):
     assert html.plain(value) == text
+
+
+def test_title_names_the_last_parts_unless_they_are_equal(record):
+    assert html.title(record) == ("samples.npz", "test")
+    same = {"real": {"origin": "a/images"}, "generated": {"origin": "b/images"}}
+    assert html.title(dataclasses.replace(record, inputs=same)) == ("b/images", "a/images")
+
+
+def test_only_wide_pictures_take_the_whole_width(record):
+    assert [html.is_wide(picture) for picture in record.pictures] == [False, True, False]
+    drawn = dataclasses.replace(record.pictures[2], data=plots.intervals(record))
+    assert html.is_wide(drawn)
 
 
 def test_times_are_shortened_and_other_strings_kept():

@@ -44,7 +44,7 @@ def test_few_classes_are_labelled_and_many_are_not():
 def test_classes_without_samples_are_counted():
     said = words(scatter({"0": 0.1, "1": 0.2, "2": 0.3}, {"1": 0.2}))
     assert "1 of 3" not in " ".join(said)
-    assert "2 of 3 classes have no samples" in said
+    assert "2 of 3 classes have too few samples" in said
 
 
 def test_no_shared_class_is_refused():

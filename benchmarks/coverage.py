@@ -1,0 +1,152 @@
+"""Do nominal 95% intervals cover in 92-98% of repetitions?
+
+Simulation on Gaussians (at the null and away from it, also with fewer images than features) and on MNIST digits
+where ../shared/data has them. For each case: repetitions, the estimate's mean and standard deviation, the mean
+standard error offered, and the share of intervals that hold the expectation (the mean over repetitions).
+`difference` cases compare two sets of samples against one fixed reference, as `genmetrics compare` does.
+
+    python benchmarks/coverage.py [--repetitions 400] [--out benchmarks/results/coverage.csv]
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from genmetrics.metrics.ddm import ddm_estimate
+from genmetrics.metrics.frechet import frechet_estimate
+from genmetrics.metrics.inception_score import inception_score_estimate
+from genmetrics.metrics.kernel import kernel_estimate
+from genmetrics.records import Z95, Estimate
+
+Draw = Callable[[np.random.Generator, int], np.ndarray]
+MNIST = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist_train.npz"
+
+
+def gaussian(d: int, mixing_seed: int, spread: float = 1.0, shift: float = 0.0) -> Draw:
+    """Draws of a d-wide Gaussian with a random covariance."""
+    mixing = np.random.default_rng(mixing_seed).normal(size=(d, d)) / np.sqrt(d)
+    return lambda random, n: spread * random.normal(size=(n, d)) @ mixing + shift
+
+
+def logits(classes: int, sharpness: float) -> Draw:
+    """Logits of a classifier that is sure of a class, more or less."""
+
+    def draw(random: np.random.Generator, n: int) -> np.ndarray:
+        z = random.normal(size=(n, classes))
+        z[np.arange(n), random.integers(classes, size=n)] += sharpness
+        return z
+
+    return draw
+
+
+def mnist(pixels_kept: int) -> Draw | None:
+    """Real digits averaged to pixels_kept x pixels_kept; None without the data."""
+    if not MNIST.exists():
+        return None
+    images = np.load(MNIST)["x"].astype(np.float64) / 255
+    step = 28 // pixels_kept
+    small = images.reshape(-1, pixels_kept, step, pixels_kept, step).mean(axis=(2, 4)).reshape(len(images), -1)
+    return lambda random, n: small[random.choice(len(small), n, replace=False)]
+
+
+def cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, Draw, int, int]]:
+    """name, estimate, draw of real, draw of generated, n real, n generated."""
+    for d, n in ((10, 500), (64, 1000), (64, 200), (200, 100)):
+        same, apart = gaussian(d, 1), gaussian(d, 1, 1.3, 0.2)
+        yield f"frechet null d={d} n={n}", frechet_estimate, same, same, n, n
+        yield f"frechet apart d={d} n={n}", frechet_estimate, same, apart, n, n
+    yield "frechet null d=64 n=1000 m=400", frechet_estimate, gaussian(64, 1), gaussian(64, 1), 1000, 400
+    for d, n in ((10, 300), (64, 300)):
+        same, apart = gaussian(d, 1), gaussian(d, 1, 1.3, 0.2)
+        yield f"kernel null d={d} n={n}", kernel_estimate, same, same, n, n
+        yield f"kernel apart d={d} n={n}", kernel_estimate, same, apart, n, n
+    yield "kernel subsets null d=10 n=1500", kernel_estimate, gaussian(10, 1), gaussian(10, 1), 1500, 1500
+    digits = mnist(7)
+    if digits is not None:
+        yield "frechet null mnist 7x7 n=1000", frechet_estimate, digits, digits, 1000, 1000
+        yield "kernel null mnist 7x7 n=500", kernel_estimate, digits, digits, 500, 500
+
+
+def one_sided_cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, int]]:
+    for classes, sharpness, n in ((10, 8.0, 500), (10, 3.0, 500), (100, 6.0, 2000)):
+        yield (f"inception-score classes={classes} sharpness={sharpness} n={n}",
+               inception_score_estimate, logits(classes, sharpness), n)
+    for d in (2, 10):
+        generated = gaussian(d, 1, 1.2)(np.random.default_rng(7), 500)
+        yield (f"ddm over test d={d} n=300",
+               lambda test, generated=generated, **_: ddm_estimate(test, generated), gaussian(d, 1), 300)
+
+
+def difference_cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, Draw, int]]:
+    for d, n in ((10, 300), (64, 500), (100, 80)):
+        yield f"frechet difference d={d} n={n}", frechet_estimate, gaussian(d, 1), gaussian(d, 1), n
+        yield f"frechet difference apart d={d} n={n}", frechet_estimate, gaussian(d, 1), gaussian(d, 1, 1.3, 0.2), n
+    yield "kernel difference d=10 n=300", kernel_estimate, gaussian(10, 1), gaussian(10, 1), 300
+
+
+def coverage(values: np.ndarray, errors: np.ndarray) -> float:
+    """Share of intervals value +- 1.96 error that hold the mean of the values."""
+    return float(np.mean(np.abs(values - values.mean()) <= Z95 * errors))
+
+
+def repeat(once: Callable[[np.random.Generator], tuple[float, float]], times: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    values, errors = zip(*(once(random) for _ in range(times)), strict=True)
+    return np.array(values), np.array(errors)
+
+
+def measured(repetitions: int) -> Iterator[dict[str, object]]:
+    for name, estimate, real, generated, n, m in cases():
+        def once(random: np.random.Generator) -> tuple[float, float]:
+            found = estimate(real(random, n), generated(random, m))
+            return found.value, found.std_error or np.nan
+        yield row(name, *repeat(once, repetitions))
+    for name, estimate, draw, n in one_sided_cases():
+        def once_one_sided(random: np.random.Generator) -> tuple[float, float]:
+            found = estimate(draw(random, n))
+            return found.value, found.std_error or np.nan
+        yield row(name, *repeat(once_one_sided, repetitions))
+    for name, estimate, real, generated, n in difference_cases():
+        reference = real(np.random.default_rng(5), n)
+        def once_difference(random: np.random.Generator) -> tuple[float, float]:
+            a, b = (estimate(reference, generated(random, n)) for _ in range(2))
+            return a.value - b.value, float(np.hypot(a.std_error_generated or np.nan, b.std_error_generated or np.nan))
+        yield row(name, *repeat(once_difference, repetitions))
+
+
+def row(name: str, values: np.ndarray, errors: np.ndarray) -> dict[str, object]:
+    return {
+        "case": name,
+        "repetitions": len(values),
+        "mean": f"{values.mean():.6g}",
+        "sd": f"{values.std(ddof=1):.4g}",
+        "mean_std_error": f"{errors.mean():.4g}",
+        "coverage_percent": f"{100 * coverage(values, errors):.1f}",
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=400)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "coverage.csv")
+    arguments = parser.parse_args()
+    rows = []
+    with threadpool_limits(1):
+        for found in measured(arguments.repetitions):
+            print("  ".join(f"{value:>10}" if key != "case" else f"{value:<45}" for key, value in found.items()), flush=True)
+            rows.append(found)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    with arguments.out.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+import dataclasses
+from dataclasses import dataclass
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from genmetrics._checks import DataError
+from reference_models import flags
+from reference_models.flags import hp
+
+
+@dataclass(frozen=True)
+class Config:
+    learning_rate: float = hp(0.5, "Section 3")
+    steps: int = hp(7, "ours")
+    flip: bool = hp(True, "Table 1")
+    betas: tuple[float, float] = hp((0.0, 0.9), "Algorithm 1")
+
+
+def parse(*arguments):
+    seen = []
+
+    @click.command()
+    @flags.options(Config)
+    def command(**given):
+        seen.append(flags.resolve(Config(), given))
+
+    result = CliRunner().invoke(command, arguments)
+    return seen[0] if seen else result
+
+
+def test_without_flags_the_settings_are_the_defaults():
+    assert parse() == Config()
+
+
+def test_every_kind_of_setting_can_be_given():
+    given = parse("--learning-rate", "0.1", "--steps", "3", "--no-flip", "--betas", "0.5", "0.999")
+    assert given == Config(0.1, 3, False, (0.5, 0.999))
+
+
+@pytest.mark.parametrize("text", ["Section 3", "Algorithm 1", "[default: 0.5]", "[default: 0.0 0.9]"])
+def test_help_shows_sources_and_defaults(text):
+    assert text in parse("--help").output
+
+
+def test_a_misspelt_flag_is_a_usage_error_that_names_the_nearest():
+    result = parse("--learnin-rate", "1")
+    assert result.exit_code == 2
+    assert "--learning-rate" in result.output
+
+
+def test_settings_survive_json():
+    import json
+
+    settings = json.loads(json.dumps(dataclasses.asdict(Config())))
+    assert flags.from_json(Config, settings) == Config()
+
+
+def test_settings_of_another_version_are_named():
+    with pytest.raises(DataError, match="momentum"):
+        flags.from_json(Config, {**dataclasses.asdict(Config()), "momentum": 0.9})

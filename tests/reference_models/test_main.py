@@ -1,0 +1,142 @@
+"""The command line, end to end."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import safetensors.torch
+from click.testing import CliRunner
+from PIL import Image
+
+from genmetrics.extractors.digits_cnn import DigitsCNN
+from reference_models.__main__ import main
+from reference_models.models import MODELS
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def train(name, out, *more):
+    return run("train", name, "--dataset", "digits", "--out", out, "--steps", 5, "--device", "cpu", *more)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    for name in MODELS:
+        assert train(name, folder / name).exit_code == 0
+    return folder
+
+
+def test_list_gives_every_model_with_its_paper_and_parameters():
+    rows = {row["name"]: row for row in json.loads(run("list", "--json").stdout)}
+    assert set(rows) == set(MODELS)
+    assert "arXiv:1312.6114" in rows["vae"]["paper"]
+    assert rows["digits-cnn"]["parameters"] == {"classifier": 45162}
+    assert "45,162" in run("list").stdout
+
+
+def test_the_settings_of_a_run_are_kept(runs):
+    settings = json.loads((runs / "vae" / "run.json").read_text())
+    assert settings["config"]["steps"] == 5
+    assert settings["model"] == "vae"
+
+
+def test_the_quick_preset_is_shorter_and_flags_go_before_it(tmp_path):
+    assert train("vae", tmp_path / "run", "--preset", "quick", "--latent-dim", 4).exit_code == 0
+    config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
+    assert (config["steps"], config["latent_dim"]) == (5, 4)
+
+
+def test_help_of_a_model_shows_its_citation_and_the_sources_of_its_settings():
+    text = run("train", "vae", "--help").stdout
+    assert "arXiv:1312.6114" in text
+    assert "Section 2.3" in text
+
+
+@pytest.mark.parametrize(("name", "key"), [("digits-cnn", "accuracy_held_out"), ("vae", "elbo_test")])
+def test_evaluate_prints_numbers_and_only_json_when_asked(runs, name, key):
+    assert key in run("evaluate", runs / name).stdout
+    assert key in json.loads(run("evaluate", runs / name, "--json").stdout)
+
+
+def test_samples_are_the_same_in_an_npz_file_and_a_folder(runs, tmp_path):
+    assert run("sample", runs / "vae", "--n", 3, "--out", tmp_path / "s.npz").exit_code == 0
+    assert run("sample", runs / "vae", "--n", 5, "--out", tmp_path / "folder").exit_code == 0
+    images = np.load(tmp_path / "s.npz")["x"]
+    files = sorted((tmp_path / "folder").iterdir())
+    assert [f.name for f in files] == [f"{i:05d}.png" for i in range(5)]
+    assert images.shape == (3, 8, 8)
+    assert all(
+        (np.asarray(Image.open(file)) == image).all() for file, image in zip(files, images, strict=False)
+    )
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "s.npz"]
+
+
+def test_export_writes_weights_that_the_network_loads(runs, tmp_path):
+    assert run("export", runs / "digits-cnn", tmp_path / "w.safetensors").exit_code == 0
+    DigitsCNN().load_state_dict(safetensors.torch.load_file(tmp_path / "w.safetensors"), strict=True)
+
+
+def test_a_trained_classifier_is_the_same_after_reading_it_back(runs):
+    first, second = (run("evaluate", runs / "digits-cnn", "--json").stdout for _ in range(2))
+    assert first == second
+
+
+def wrong(runs, tmp_path):
+    """Arguments, exit code and what the message says."""
+    not_empty = tmp_path / "full"
+    not_empty.mkdir()
+    (not_empty / "file").touch()
+    new = tmp_path / "new"
+    return [
+        (
+            ["train", "vea", "--dataset", "digits", "--out", new],
+            2,
+            "unknown model 'vea'; did you mean 'vae'?",
+        ),
+        (["train", "vae", "--dataset", "digist", "--out", new], 2, "did you mean 'digits'?"),
+        (["train", "vae", "--dataset", "digits"], 2, "Missing option '--out'"),
+        (["train", "vae", "--dataset", "digits", "--out", new, "--latent-dims", 2], 2, "--latent-dim"),
+        (["train", "vae", "--dataset", "gone.npz", "--out", new], 1, "gone.npz: no such file"),
+        (["train", "vae", "--dataset", "digits", "--out", new, "--device", "none"], 1, "device 'none'"),
+        (["train", "vae", "--dataset", "digits", "--out", not_empty / "file" / "run"], 1, "cannot write"),
+        (["train", "vae", "--dataset", "digits", "--out", runs / "vae"], 1, "continue it with --resume"),
+        (["train", "vae", "--dataset", "digits", "--out", runs / "vae", "--resume"], 1, "steps 5, not 6000"),
+        (["sample", new, "--n", 1, "--out", "s.npz"], 1, "holds no run"),
+        (["sample", runs / "vae", "--n", 0, "--out", "s.npz"], 2, "not in the range"),
+        (["sample", runs / "vae", "--n", 1, "--out", not_empty], 1, "not an empty folder"),
+        (["sample", runs / "digits-cnn", "--n", 1, "--out", "s.npz"], 1, "generates no images"),
+        (["evaluate", new], 1, "holds no run"),
+        (["evalute", new], 2, "evaluate"),
+        (["export", runs / "vae", not_empty / "file" / "w.safetensors"], 1, "cannot write"),
+    ]
+
+
+def test_what_is_wrong_is_said_in_one_sentence_with_its_exit_code(runs, tmp_path):
+    for arguments, code, message in wrong(runs, tmp_path):
+        result = run(*arguments)
+        assert result.exit_code == code, arguments
+        assert message in result.stderr, arguments
+        assert result.stdout == "", arguments
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_whose_data_changed_is_not_evaluated(npz, tmp_path):
+    path = npz(x=np.zeros((20, 8, 8), np.uint8))
+    out = tmp_path / "run"
+    assert (
+        run("train", "vae", "--dataset", path, "--out", out, "--steps", 1, "--device", "cpu").exit_code == 0
+    )
+    npz(x=np.ones((20, 8, 8), np.uint8))
+    result = run("evaluate", out)
+    assert result.exit_code == 1
+    assert "no longer the data" in result.stderr
+
+
+def test_asking_for_help_does_not_import_torch():
+    code = "import sys; from reference_models.__main__ import main; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
