@@ -2,9 +2,10 @@
 
     python benchmarks/coverage_ms_ssim.py [--sets 4000] [--image-sets 1000]
 
-Each set of images is drawn afresh, its pairs by `draw_pairs`, its interval by `diversity_of_pairs`. Two values of a
-pair: a Gaussian kernel on normal vectors, whose mean is known in closed form, and MS-SSIM itself on grey images
-of 16 px, whose true mean is that of 400,000 disjoint pairs. Writes benchmarks/results/coverage_ms_ssim.csv.
+Each set of images is drawn afresh, its pairs by `draw_pairs`, its interval by `diversity_of_pairs`. Two
+values of a pair: a Gaussian kernel on normal vectors, whose mean is known in closed form, and MS-SSIM
+itself on grey images of 16 px, whose true mean is that of 400,000 disjoint pairs. Writes
+benchmarks/results/coverage_ms_ssim.csv.
 """
 
 from __future__ import annotations

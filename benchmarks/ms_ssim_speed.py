@@ -2,9 +2,9 @@
 
     python benchmarks/ms_ssim_speed.py [--side 256] [--pairs 160] [--repeats 5]
 
-Both sides get the same pairs of the same uint8 images and the same number of threads. Rounds alternate between them,
-and the ratio is the median over rounds of ratios within a round, so that other work on the machine weighs on both.
-Writes benchmarks/results/ms_ssim_speed.csv.
+Both sides get the same pairs of the same uint8 images and the same number of threads. Rounds alternate
+between them, and the ratio is the median over rounds of ratios within a round, so that other work on the
+machine weighs on both. Writes benchmarks/results/ms_ssim_speed.csv.
 """
 
 from __future__ import annotations

@@ -16,6 +16,10 @@ class DataError(ValueError):
     """The data cannot be used; the message says which, why, and what to do."""
 
 
+class UnsuitableError(DataError):
+    """A metric has no meaning for these images (their sizes, say); a panel of metrics goes on without it."""
+
+
 class UnknownNameError(DataError):
     """A name that is not in a table; the message suggests the nearest one."""
 

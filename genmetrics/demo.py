@@ -7,6 +7,7 @@ real digits that were blurred.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,31 +15,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from genmetrics import demo_text
 from genmetrics.comparison import difference
+from genmetrics.demo_text import Seen, joined, listed
 from genmetrics.digits import Splits, splits
 from genmetrics.evaluation import evaluate
 from genmetrics.features import Progress, extract
 from genmetrics.metrics import METRICS
-from genmetrics.metrics.ddm import ddm
-from genmetrics.metrics.inception_score import distributions
 from genmetrics.records import Record, Score, write_atomically
-from genmetrics.reports.wording import ARROWS
+from genmetrics.reports import wording
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-KEPT_DIGITS = (0, 1, 2, 3)
-BLUR = 0.8  # pixels, standard deviation
-
-SETS = {
-    "held-out": "real digits that no model has seen: the ceiling",
-    "vae": "samples of a small variational autoencoder",
-    "4-digits": f"real training digits, but only {', '.join(map(str, KEPT_DIGITS))}: modes are missing",
-    "blurred": f"real training digits, blurred by {BLUR} pixels",
-}
-
+    from rich.table import Table
 
 EXTRACTOR = "digits-cnn"
+KEPT_DIGITS = (0, 1, 2, 3)
+BLUR = 0.8  # pixels, standard deviation
+TITLE = "Four sets of digits, ranked"
+SETS = {
+    "held-out": "real digits that no model has seen: what a perfect generator would get",
+    "vae": "samples of a small variational autoencoder",
+    "4-digits": f"real training digits, but only {listed(KEPT_DIGITS)}: six of ten classes are missing",
+    "blurred": f"real training digits, blurred (Gaussian, {BLUR} pixels)",
+}
 
 
 @dataclass(frozen=True)
@@ -46,27 +46,31 @@ class Demo:
     """The four records, what each number is made of, and where the reports lie."""
 
     records: dict[str, Record]
-    evidence: dict[str, dict[str, str]]  # set -> metric -> parts of the number
+    evidence: dict[str, dict[str, str]]  # set -> metric -> what its value is made of
     out: Path
 
 
 def run_demo(out: Path, seed: int, progress: Progress) -> Demo:
-    """Score the four sets: a report for each below `out`, and an overview in `out`/index.html."""
+    """Score the four sets: a report for each below `out`, all images in `out`/images, `out`/index.html above them."""
     parts = splits()
-    features_of_test = extract(parts.test.images, EXTRACTOR, ("features", "logits"))
+    sets = demo_sets(parts, seed)
+    files = {
+        name: write_images(out / "images" / f"{name}.npz", images)
+        for name, images in {"train": parts.train.images, "test": parts.test.images, **sets}.items()
+    }
+    test = seen(parts.test.images)
     records, evidence = {}, {}
-    for name, images in demo_sets(parts, seed).items():
+    for name, images in sets.items():
         records[name] = evaluate(
-            real=parts.test.images,
-            generated=images,
-            train=parts.train.images,
+            real=files["test"],
+            generated=files[name],
+            train=files["train"],
             extractor=EXTRACTOR,
             seed=seed,
             out=out / name,
             progress=lambda items, label, total, name=name: progress(items, f"{name}: {label}", total),
         )
-        features = extract(images, EXTRACTOR, ("features", "logits"))
-        evidence[name] = parts_of(records[name], features_of_test, features, parts.test.labels)
+        evidence[name] = demo_text.evidence(records[name], test, seen(images), parts.test.labels)
     demo = Demo(records, evidence, out)
     write_atomically(out / "index.html", overview(demo).encode())
     return demo
@@ -91,7 +95,20 @@ def demo_sets(parts: Splits, seed: int) -> dict[str, NDArray[np.uint8]]:
     }
 
 
-# --- the ranking, and why
+def seen(images: NDArray[np.uint8]) -> Seen:
+    """The images with what the network says of them."""
+    return Seen(images, **extract(images, EXTRACTOR, ("features", "logits")))
+
+
+def write_images(path: Path, images: NDArray[np.uint8]) -> Path:
+    """Images as an .npz, so that the demo's numbers can be had again with `genmetrics score`."""
+    file = io.BytesIO()
+    np.savez_compressed(file, x=images)
+    write_atomically(path, file.getvalue())
+    return path
+
+
+# --- the ranking, and what is said of it
 
 
 def ranking(demo: Demo, metric: str) -> list[tuple[str, str]]:
@@ -102,9 +119,8 @@ def ranking(demo: Demo, metric: str) -> list[tuple[str, str]]:
     for i, name in enumerate(order):
         place = str(i + 1)
         if i and tied(demo.records[order[i - 1]][metric], demo.records[name][metric]):
-            above = places[-1][0].rstrip("=")
-            places[-1] = (f"{above}=", places[-1][1])
-            place = f"{above}="
+            place = f"{places[-1][0].rstrip('=')}="
+            places[-1] = (place, places[-1][1])
         places.append((place, name))
     return places
 
@@ -115,99 +131,107 @@ def tied(a: Score, b: Score) -> bool:
     return found.low is not None and found.verdict == "cannot tell"
 
 
-def parts_of(
-    record: Record,
-    test: dict[str, NDArray[np.float32]],
-    generated: dict[str, NDArray[np.float32]],
-    labels: NDArray[np.int64],
-) -> dict[str, str]:
-    """For each metric, what its value is made of, worked out from the same features.
-
-    Args:
-        test: features and logits of the test digits, which show `labels`.
-        generated: features and logits of the samples.
-    """
-    return {
-        "frechet": frechet_parts(record["frechet"].value, test["features"], generated["features"]),
-        "kernel": kernel_parts(record["kernel"]),
-        "inception-score": score_parts(generated["logits"]),
-        "ddm": ddm_parts(test["logits"], generated["logits"], labels),
-        "ms-ssim": similarity_parts(record["ms-ssim"]),
-    }
+def summary(demo: Demo, metric: str) -> str:
+    """What the metric measures, and which sets it cannot tell apart."""
+    order = ranking(demo, metric)
+    said = [f"{capitalised(METRICS[metric].summary)}."]
+    for place in dict.fromkeys(place for place, _ in order if place.endswith("=")):
+        names = joined([name for other, name in order if other == place])
+        said.append(f"It cannot tell {names} apart: the interval of their difference holds 0.")
+    if any(record[metric].std_error_generated is None for record in demo.records.values()):
+        said.append("Places go by the value alone: it offers no interval over the samples drawn.")
+    return " ".join(said)
 
 
-def frechet_parts(value: float, test: NDArray[np.float32], generated: NDArray[np.float32]) -> str:
-    shift = test.mean(axis=0, dtype=np.float64) - generated.mean(axis=0, dtype=np.float64)
-    moved = float(shift @ shift)
-    return f"{short(moved)} because the mean moved, {short(value - moved)} because the spread differs"
+def lead(demo: Demo) -> str:
+    """What was compared with what."""
+    inputs = next(iter(demo.records.values())).inputs
+    return (
+        f"{len(demo.records)} sets of {inputs['generated']['n']} images of 8 × 8 pixels, each scored against the same "
+        f"{inputs['real']['n']} real digits as {EXTRACTOR}, a small classifier, sees them. "
+        "No metric sees everything: below stands what each one saw."
+    )
 
 
-def kernel_parts(score: Score) -> str:
-    baseline = score.baseline or {}
-    within = score.low is not None and score.low <= 0
-    verdict = "0 is within its interval: no difference seen" if within else "its interval excludes 0"
-    return f"{verdict}; real training digits get {short(baseline['value'])}"
+def overview(demo: Demo) -> str:
+    """The page that ranks the four sets, with links to their reports."""
+    from genmetrics.reports.overview import Entry, render
+
+    entries = [
+        Entry(name, capitalised(SETS[name]) + ".", record, f"{name}/report.html", demo.evidence[name])
+        for name, record in demo.records.items()
+    ]
+    metrics = [score.metric for score in entries[0].record]
+    return render(
+        TITLE,
+        lead(demo),
+        entries,
+        {metric: ranking(demo, metric) for metric in metrics},
+        {metric: summary(demo, metric) for metric in metrics},
+    )
 
 
-def score_parts(logits: NDArray[np.float32]) -> str:
-    """Diversity over ambiguity: exp H(mean p) classes named, exp(mean H(p)) in doubt for each image."""
-    p = distributions(logits, None)
-    named = np.exp(entropy(p.mean(axis=0)))
-    doubt = np.exp(np.mean([entropy(row) for row in p]))
-    return f"the samples name {short(named)} of 10 digits, each wavers between {short(doubt)}"
+def capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
-def ddm_parts(test: NDArray[np.float32], generated: NDArray[np.float32], labels: NDArray[np.int64]) -> str:
-    """The test digits farthest from any sample and nearest to them."""
-    far = [ddm(test[labels == digit], generated).value for digit in range(10)]
-    worst, best = int(np.argmax(far)), int(np.argmin(far))
-    return f"farthest are the test digits {worst} ({short(far[worst])}), nearest {best} ({short(far[best])})"
-
-
-def similarity_parts(score: Score) -> str:
-    baseline = (score.baseline or {})["value"]
-    direction = "more alike than" if score.value > baseline else "as varied as"
-    return f"random pairs are {direction} real digits' ({short(baseline)})"
-
-
-def entropy(p: NDArray[np.float64]) -> float:
-    """In nats."""
-    held = p[p > 0]
-    return float(-(held * np.log(held)).sum())
-
-
-def short(value: float) -> str:
-    """Three significant digits, never an exponent for numbers of this size."""
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-
-
-# --- what a person sees
+# --- on the terminal
 
 
 def print_demo(demo: Demo, console: Console) -> None:
     """The table of the four sets, and for each metric why they stand in this order."""
+    from genmetrics.reports.text import as_text, say
+
+    say(console, lead(demo))
+    console.print()
+    console.print(standings(demo, console), crop=False)
+    say(console, "↓ lower is better, ↑ higher is better. In brackets the place; with = the 95% interval of the "
+        "difference holds 0.", style="dim")  # fmt: skip
+    console.print()
+    for name, description in SETS.items():
+        say(console, f"{name:<10}{description}", indent="  ")
+    for score in next(iter(demo.records.values())):
+        console.print()
+        heading = as_text(console, f"{heading_of(score)}  ", style="bold")
+        console.print(heading)
+        say(console, summary(demo, score.metric), style="dim")
+        for place, name in ranking(demo, score.metric):
+            number = wording.score_number(demo.records[name][score.metric])
+            console.print(as_text(console, f"  {place:<3}{name:<10}{number}", style="bold"))
+            say(console, demo.evidence[name][score.metric], indent=" " * 5)
+    console.print()
+    first = next(iter(demo.records))
+    images = demo.out / "images"
+    for line in (
+        f"Overview: {demo.out / 'index.html'}",
+        f"Reports:  {demo.out / first / 'report.html'} and beside it",
+        f"Again:    genmetrics score {images / 'vae.npz'} --test-set {images / 'test.npz'} --extractor {EXTRACTOR}",
+    ):
+        console.print(as_text(console, line), soft_wrap=True)
+
+
+def standings(demo: Demo, console: Console) -> Table:
+    """One row a metric, one column a set: value and place."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    first = next(iter(demo.records.values()))
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("samples")
-    for score in first:
-        table.add_column(f"{score.name} {ARROWS[score.better]}", justify="right")
-    places = {score.metric: {name: place for place, name in ranking(demo, score.metric)} for score in first}
-    for name, record in demo.records.items():
-        table.add_row(name, *(f"{short(s.value)}  [{places[s.metric][name]}]" for s in record))
-    console.print(table)
-    console.print("In brackets the place; = where the difference's 95% interval holds 0.", style="dim", highlight=False)
-    for name, description in SETS.items():
-        console.print(f"  {name}: {description}", style="dim", highlight=False)
-    for score in first:
-        console.print()
-        console.print(f"[bold]{score.name}[/bold]: {METRICS[score.metric].summary}", highlight=False)
-        for place, name in ranking(demo, score.metric):
-            value = short(demo.records[name][score.metric].value)
-            console.print(
-                f"  {place:<2} {name:<9}{value:>7}  {demo.evidence[name][score.metric]}", highlight=False
-            )
-    console.print()
-    console.print(f"Report: {demo.out / 'index.html'}", highlight=False, soft_wrap=True)
+    from genmetrics.reports.text import as_text
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("metric", no_wrap=True)
+    for name in demo.records:
+        table.add_column(f"{name}     ", justify="right", no_wrap=True)
+    for score in next(iter(demo.records.values())):
+        places = {name: place for place, name in ranking(demo, score.metric)}
+        cells = [as_text(console, heading_of(score))]
+        for name, record in demo.records.items():
+            place = f"({places[name]})"
+            style = "bold" if places[name] in ("1", "1=") else ""
+            cells.append(as_text(console, f"{wording.score_number(record[score.metric]).value} {place:<4}", style))
+        table.add_row(*cells)
+    return table
+
+
+def heading_of(score: Score) -> str:
+    """'fd_digits-cnn ↓'."""
+    return f"{score.name} {wording.ARROWS[score.better]}"

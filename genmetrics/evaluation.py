@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import genmetrics
-from genmetrics._checks import DataError, count
+from genmetrics._checks import DataError, UnsuitableError, count
 from genmetrics.extractors import EXTRACTORS, Extractor, find_extractor
 from genmetrics.features import Features, Progress, features_of, silent
 from genmetrics.metrics import METRICS, Metric, find_metric
@@ -139,13 +139,11 @@ def evaluate(
     for name in progress(chosen, "metrics", len(chosen)):
         try:
             scores.append(score_of(name, METRICS[name], sides, network, seed, intervals))
-        except DataError as error:
+        except UnsuitableError as error:
             if metrics is not None:  # asked for by name
                 raise
             left_out.append(f"{name} left out: {error}")
     scores += [own_score(name, function, sides, network) for name, function in own.items()]
-    if not scores:
-        raise DataError(f"no metric could be computed; {'; '.join(left_out)}")
     record = Record(
         scores=tuple(scores),
         inputs={name: {**side.images.summary(), "content": side.features.digest} for name, side in sides.items()},

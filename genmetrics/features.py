@@ -197,7 +197,7 @@ def cache_key(images: ImageSet, extractor: Extractor, channels: int) -> str:
 def read_cached(file: Path, n: int) -> dict[str, NDArray[Any]] | None:
     """The cached arrays; None if there are none, or if they are damaged (the zip's checksums say so)."""
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             content = {name: stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None

@@ -57,12 +57,9 @@ def load(name: str) -> Dataset:
         DataError: neither a known name nor a file; or the file does not hold labelled uint8 images.
     """
     if name == "digits":
-        parts = digits.splits(SPLIT_SEED)
-        return Dataset(
-            name,
-            *(Images(p.images[:, None], p.labels) for p in (parts.train, parts.test, parts.held_out)),
-            10,
-        )
+        s = digits.splits(SPLIT_SEED)
+        train, test, held_out = (Images(p.images[:, None], p.labels) for p in (s.train, s.test, s.held_out))
+        return Dataset(name, train, test, held_out, classes=10)
     if Path(name).is_file():
         return from_npz(name)
     if name.endswith(".npz"):

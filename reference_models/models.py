@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from genmetrics._checks import unknown_name
+from genmetrics._checks import DataError, unknown_name
 
 if TYPE_CHECKING:
     import torch
@@ -31,14 +31,23 @@ def find(name: str) -> Any:
 
 
 def build(name: str, config: Any, dataset: Dataset, device: torch.device, seed: int) -> Any:
-    """The model with initial weights fixed by `seed`, whatever the device."""
+    """The model with initial weights fixed by `seed`, whatever the device.
+
+    Raises:
+        DataError: the images do not suit the model, or a setting is out of its range.
+    """
     import torch
 
     from reference_models import training
 
     with training.own_random_numbers(device):
         torch.manual_seed(seed)
-        return find(name)(config, dataset, device)
+        try:
+            return find(name)(config, dataset, device)
+        except DataError:
+            raise
+        except (ValueError, RuntimeError) as error:
+            raise DataError(f"{name} cannot be built with these settings: {error}") from None
 
 
 def parameter_counts(model: Any) -> dict[str, int]:

@@ -47,7 +47,8 @@ def train(
     (seed, step) alone, and everything else that a step depends on is in the checkpoint.
 
     Raises:
-        DataError: a loss became NaN or infinite (the last checkpoint stays), or `out` cannot be written.
+        DataError: a loss or weight became NaN or infinite (the last checkpoint stays), or `out` cannot be
+            written.
     """
     path, steps = out / CHECKPOINT, model.config.steps
     done = load_checkpoint(model, path) if path.exists() else 0
@@ -61,8 +62,11 @@ def train(
             shown = model.step(batches(resident, model.config.batch_size))
             if not all(map(math.isfinite, shown.values())):
                 raise DataError(stopped(shown, step, path))
+            save = (step + 1) % every == 0 or step + 1 == steps
+            if save and not finite(model):
+                raise DataError(stopped({**shown, "weights": math.nan}, step, path))
             bar.update(task, advance=1, shown="  ".join(f"{k} {v:.4g}" for k, v in shown.items()))
-            if (step + 1) % every == 0 or step + 1 == steps:
+            if save:
                 save_checkpoint(model, path, step + 1)
     return shown
 
@@ -88,6 +92,11 @@ def to_device(data: Images, device: torch.device) -> tuple[Tensor, Tensor]:
 def own_random_numbers(device: torch.device) -> Any:
     """A context that leaves the caller's random number generators as they were."""
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+
+
+def finite(model: Any) -> bool:
+    """Whether every weight is a number: the update that follows a finite loss may be infinite."""
+    return all(bool(p.isfinite().all()) for net in model.networks.values() for p in net.parameters())
 
 
 def stopped(shown: dict[str, float], step: int, path: Path) -> str:
@@ -187,8 +196,10 @@ def start(out: Path, name: str, config: Any, dataset: Dataset, seed: int, *, res
     """Write the settings of a new run, or see that they are those of the run to resume.
 
     Raises:
-        DataError: `out` holds a run and `resume` is off; or that run has other settings.
+        DataError: `out` holds a run and `resume` is off; that run has other settings; there is no step to do,
+            or a batch is larger than the data.
     """
+    possible(config, len(dataset.train))
     settings = {
         "model": name,
         "dataset": dataset.name,
@@ -204,6 +215,18 @@ def start(out: Path, name: str, config: Any, dataset: Dataset, seed: int, *, res
         same_settings(out, read_settings(out), json.loads(json.dumps(settings)))
         return
     write_atomically(out / SETTINGS, (json.dumps(settings, indent=2) + "\n").encode())
+
+
+def possible(config: Any, images: int) -> None:
+    """There is a step to do, and images for its batch.
+
+    Raises:
+        DataError: there is not.
+    """
+    if config.steps < 1:
+        raise DataError(f"steps must be at least 1, got {config.steps}")
+    if not 1 <= config.batch_size <= images:
+        raise DataError(f"batch_size must be from 1 to the {images} training images, got {config.batch_size}")
 
 
 def read_settings(out: Path) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from genmetrics._checks import DataError
+from genmetrics._checks import UnsuitableError
 from genmetrics.analyses.ms_ssim import (
+    SMALLEST_SIDE,
     diversity_of_pairs,
     draw_pairs,
     ms_ssim_of_pairs,
@@ -41,13 +42,14 @@ class Stack:
     dtype = np.dtype(np.uint8)
 
     def __init__(self, images: Readable) -> None:
-        if len(images.images.sizes) > 1:
-            raise DataError(
-                f"{images.images.name}: images have {len(images.images.sizes)} sizes, but MS-SSIM compares pairs of "
-                "one size; resize them"
-            )
+        name, sizes = images.images.name, images.images.sizes
+        if len(sizes) > 1:
+            raise UnsuitableError(f"{name}: images have {len(sizes)} sizes, but MS-SSIM compares pairs of one size")
+        height, width = next(iter(sizes))
+        if min(height, width) < SMALLEST_SIDE:
+            raise UnsuitableError(f"{name}: images are {height}x{width}, but MS-SSIM needs sides of {SMALLEST_SIDE}")
         self.images = images
-        self.shape = (len(images), images.images.channels, *next(iter(images.images.sizes)))
+        self.shape = (len(images), images.images.channels, height, width)
 
     def __len__(self) -> int:
         return len(self.images)

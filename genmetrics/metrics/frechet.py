@@ -7,6 +7,7 @@ features it is a Frechet distance (`fd_<extractor>`), never an FID.
 from __future__ import annotations
 
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,9 +48,9 @@ class Moments:
             DataError: no such file, or it lacks `mu` or `sigma`, or their shapes disagree.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 content = {key: file[key] for key in file.files}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
             raise DataError(f"{path}: not a readable .npz of statistics ({error})") from None
         missing = {"mu", "sigma"} - set(content)
         if missing:

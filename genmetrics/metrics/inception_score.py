@@ -99,7 +99,7 @@ def inception_score_estimate(logits: Any, *, seed: int = 0, intervals: bool = Tr
     p = distributions(logits, None)
     splits = min(SPLITS, len(p))
     result = inception_score(probabilities=p, splits=splits)
-    options, details = {"splits": splits}, {"std_over_splits": result.std}
+    options, details = {"splits": splits, "order": "content"}, {"std_over_splits": result.std}
     if not intervals or len(p) < 2 * splits:
         why = f"{count(len(p), 'image')} in {splits} splits leave no spread" if intervals else "intervals were switched off"
         return Estimate(result.value, interval=f"no interval: {why}", options=options, details=details)

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genmetrics.records import Picture, Record, Score
 from genmetrics.reports import wording
 from genmetrics.reports.wording import Number
 
-TEMPLATE = Path(__file__).with_name("report.html.j2")
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 PNG = b"\x89PNG\r\n\x1a\n"
 VIEW_BOX = re.compile(rb'<svg[^>]* viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 MARGIN = 6.0  # percent of a whisker's width kept free on both sides
@@ -80,15 +82,10 @@ class ClassTable:
 
 def render(record: Record) -> str:
     """The page for a record, as HTML text; its JSON is inside and can be downloaded without a network."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(data_uri=data_uri, plain=plain, short=short, thousands=thousands)
     json = record.to_json()
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return template("report.html.j2").render(
         record=record,
         title=title(record),
         rows=[Row.of(score) for score in record.scores],
@@ -110,6 +107,21 @@ def render(record: Record) -> str:
         json=Markup(json.replace("<", "\\u003c")),  # so that no string can end the script element
         json_uri=uri("application/json", json.encode()),
     )
+
+
+def template(name: str) -> Template:
+    """A template of this folder; what it prints is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(data_uri=data_uri, plain=plain, short=short, thousands=thousands)
+    return environment.get_template(name)
 
 
 def title(record: Record) -> tuple[str, str]:

@@ -9,6 +9,15 @@ import torch
 from reference_models import data, models
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """The networks are small: a second thread costs more than it brings."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def digits():
     return data.load("digits")

@@ -101,6 +101,18 @@ def wrong(runs, tmp_path):
         (["train", "vae", "--dataset", "digist", "--out", new], 2, "did you mean 'digits'?"),
         (["train", "vae", "--dataset", "digits"], 2, "Missing option '--out'"),
         (["train", "vae", "--dataset", "digits", "--out", new, "--latent-dims", 2], 2, "--latent-dim"),
+        (["train", "vae", "--dataset", "digits", "--out", new, "--steps", 0], 1, "steps must be at least 1"),
+        (
+            ["train", "vae", "--dataset", "digits", "--out", new, "--batch-size", 1018],
+            1,
+            "1017 training images",
+        ),
+        (
+            ["train", "vae", "--dataset", "digits", "--out", new, "--learning-rate", -1],
+            1,
+            "learning rate: -1",
+        ),
+        (["train", "vae", "--dataset", "digits", "--out", new, "--seed", -1], 2, "not in the range"),
         (["train", "vae", "--dataset", "gone.npz", "--out", new], 1, "gone.npz: no such file"),
         (["train", "vae", "--dataset", "digits", "--out", new, "--device", "none"], 1, "device 'none'"),
         (["train", "vae", "--dataset", "digits", "--out", not_empty / "file" / "run"], 1, "cannot write"),
@@ -128,9 +140,8 @@ def test_what_is_wrong_is_said_in_one_sentence_with_its_exit_code(runs, tmp_path
 def test_a_run_whose_data_changed_is_not_evaluated(npz, tmp_path):
     path = npz(x=np.zeros((20, 8, 8), np.uint8))
     out = tmp_path / "run"
-    assert (
-        run("train", "vae", "--dataset", path, "--out", out, "--steps", 1, "--device", "cpu").exit_code == 0
-    )
+    short = ("--steps", 1, "--batch-size", 8, "--device", "cpu")
+    assert run("train", "vae", "--dataset", path, "--out", out, *short).exit_code == 0
     npz(x=np.ones((20, 8, 8), np.uint8))
     result = run("evaluate", out)
     assert result.exit_code == 1

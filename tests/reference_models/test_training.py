@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -40,7 +41,8 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
     arguments = ["train", "vae", "--dataset", "digits", "--steps", "300", "--checkpoint-every", "5",
                  "--device", "cpu", "--resume", "--out"]  # fmt: skip
     command = [sys.executable, "-m", "reference_models", *arguments, str(killed)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}  # as here: the thread count changes the rounding
+    process = subprocess.Popen(command, env=one_thread, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not (killed / CHECKPOINT).exists():
         time.sleep(0.005)
     process.kill()
@@ -92,10 +94,40 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(build, dig
     assert (tmp_path / CHECKPOINT).read_bytes() == kept
 
 
+def test_weights_that_are_no_numbers_are_never_saved(build, digits, tmp_path):
+    """The loss is finite, the update after it is not."""
+    model = build("vae", **SMALL["vae"])
+    train(model, digits, tmp_path)
+    kept = (tmp_path / CHECKPOINT).read_bytes()
+    longer = build("vae", **{**SMALL["vae"], "steps": 9})
+
+    def step(batches):
+        longer.noise.log_variance.data.fill_(float("inf"))
+        return {"elbo": 1.0}
+
+    longer.step = step
+    with pytest.raises(DataError, match=r"step 8: elbo = 1\.0, weights = nan; training stopped"):
+        train(longer, digits, tmp_path)
+    assert (tmp_path / CHECKPOINT).read_bytes() == kept
+
+
 def test_seeds_of_steps_differ_and_are_fixed():
     seeds = {seed_of(seed, step) for seed in range(10) for step in range(100)}
     assert len(seeds) == 1000
     assert seed_of(0, 0) == 15793235383387715774  # NumPy promises that SeedSequence never changes
+
+
+def test_every_step_draws_other_images_and_knows_how_far_training_is(build, digits, tmp_path):
+    model, seen = build("vae", **SMALL["vae"]), []
+
+    def step(batches):
+        seen.append((model.progress, next(batches)[0].numpy().tobytes()))
+        return {"elbo": 0.0}
+
+    model.step = step
+    train(model, digits, tmp_path)
+    assert [progress for progress, _ in seen] == [i / 8 for i in range(8)]
+    assert len({images for _, images in seen}) == 8
 
 
 def test_a_batch_holds_different_images_with_their_labels():

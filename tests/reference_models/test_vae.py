@@ -83,11 +83,11 @@ def test_gradients_reach_every_parameter(build, digits):
 
 
 def test_it_learns_64_images_by_heart(build, digits):
-    """From an error of about 9 per image, that of their mean, to one far below that of a trained model, 1."""
+    """From an error of 4.5 per image, that of their mean, to half that of a trained model on new images."""
     torch.manual_seed(0)
     model = build("vae", input_dropout=0.0)
     batches = repeat_of(digits, 64)
-    for _ in range(600):
+    for _ in range(700):
         shown = model.step(batches)
     assert shown["squared_error"] < 0.5
 

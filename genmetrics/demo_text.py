@@ -1,0 +1,192 @@
+"""Why each metric puts a set of digits where it does: sentences whose every number is worked out from the images.
+
+Only the choice of what to look at is written by hand. Which sentence is said, and of which digits, follows from the
+same features and logits that the metric saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmetrics.metrics.ddm import ddm
+from genmetrics.metrics.inception_score import distributions
+from genmetrics.records import Z95, Record, Score
+
+DIGITS = range(10)
+RARE = 0.01  # share of the samples below which a digit counts as missing
+FAR = 2.0  # a test digit is far from the samples if it costs this many times what real training digits cost it
+SURE = 1.2  # digits that a classifier wavers between, up to which it is sure
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A set of digits as the metrics see it."""
+
+    images: NDArray[np.uint8]  # (n, 8, 8)
+    features: NDArray[np.float32]  # (n, 64)
+    logits: NDArray[np.float32]  # (n, 10)
+
+
+def evidence(record: Record, test: Seen, generated: Seen, labels: NDArray[np.int64]) -> dict[str, str]:
+    """For each metric, what its value is made of.
+
+    Args:
+        record: the scores of `generated` against `test`.
+        test: the real digits, which show `labels`.
+    """
+    return {
+        "frechet": frechet_parts(record["frechet"].value, test.features, generated.features),
+        "kernel": kernel_parts(record["kernel"], test.features, generated.features),
+        "inception-score": score_parts(generated.logits),
+        "ddm": ddm_parts(record["ddm"], test.logits, generated.logits, labels),
+        "ms-ssim": similarity_parts(record["ms-ssim"], test, generated),
+    }
+
+
+def frechet_parts(value: float, test: NDArray[np.float32], generated: NDArray[np.float32]) -> str:
+    """The two terms of the distance, and how much the features vary."""
+    shift = test.mean(axis=0, dtype=np.float64) - generated.mean(axis=0, dtype=np.float64)
+    moved = float(shift @ shift)
+    spread = float(generated.var(axis=0, dtype=np.float64).sum() / test.var(axis=0, dtype=np.float64).sum())
+    return (
+        f"{short(moved)} because the features' mean moved, {short(value - moved)} because their spread differs: "
+        f"they vary {share(spread)} as much as those of real digits."
+    )
+
+
+def kernel_parts(score: Score, test: NDArray[np.float32], generated: NDArray[np.float32]) -> str:
+    """Is 0 ruled out? And how much of the value each order of the cubic kernel brings."""
+    if score.low is None or score.low <= 0:
+        return "No difference seen: where there is none, the estimate falls a little above or below 0."
+    means, pairs, triples = kernel_orders(test, generated)
+    return (
+        "Its interval lies above 0, so the sets differ: "
+        f"{short(means)} comes from the features' averages, {short(pairs)} from their products in pairs, "
+        f"{short(triples)} from those in threes."
+    )
+
+
+def kernel_orders(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float, float, float]:
+    """The unbiased MMD^2 of (x.y/d + 1)^3 as the sum of those of 3u, 3u^2 and u^3, u = x.y/d."""
+    sums = np.zeros(3)
+    for a, b, weight in ((x, x, 1.0), (y, y, 1.0), (x, y, -2.0)):
+        u = a.astype(np.float64) @ b.astype(np.float64).T / a.shape[1]
+        kept = ~np.eye(len(a), dtype=bool) if a is b else np.ones(u.shape, bool)
+        sums += weight * np.array([3 * u[kept].mean(), 3 * (u[kept] ** 2).mean(), (u[kept] ** 3).mean()])
+    means, pairs, triples = sums.tolist()
+    return means, pairs, triples
+
+
+def score_parts(logits: NDArray[np.float32]) -> str:
+    """Diversity over doubt: exp H(mean p) digits, as if equally common; exp(mean H(p)) in question for each sample."""
+    p = distributions(logits, None)
+    named = float(np.exp(entropy(p.mean(axis=0))))
+    doubt = float(np.exp(np.mean([entropy(row) for row in p])))
+    shares = np.bincount(p.argmax(axis=1), minlength=len(DIGITS)) / len(p)
+    found = np.flatnonzero(shares >= RARE)
+    seen = "All ten digits appear" if len(found) == len(DIGITS) else f"Only the digits {listed(found)} appear"
+    sure = "the classifier is sure of each sample" if doubt <= SURE else "the classifier is often in doubt"
+    return (
+        f"{seen}, as varied as {short(named)} equally common ones; {sure} "
+        f"({short(doubt)} digits in question): about {short(named)} / {short(doubt)} = {short(named / doubt)}."
+    )
+
+
+def ddm_parts(
+    score: Score, test: NDArray[np.float32], generated: NDArray[np.float32], labels: NDArray[np.int64]
+) -> str:
+    """Which test digits lie far from any sample."""
+    costs = np.array([ddm(test[labels == digit], generated).value for digit in DIGITS])
+    usual = float((score.baseline or {})["value"])
+    far, near = np.flatnonzero(costs > FAR * usual), np.flatnonzero(costs <= FAR * usual)
+    if not len(far):
+        said = f"All ten digits have samples near them: a test image costs {between(costs)}"
+    elif not len(near):
+        said = f"No test digit has samples near it: a test image costs {between(costs)}"
+    else:
+        said = (
+            f"Test digits {listed(far)} lie far from any sample: each image costs {between(costs[far])}, "
+            f"{listed(near)} only {between(costs[near])}"
+        )
+    return f"{said}; real training digits in the samples' place leave {short(usual)}."
+
+
+def similarity_parts(score: Score, test: Seen, generated: Seen) -> str:
+    """More alike than real digits? Because they show the same digit, or because they are smooth?"""
+    baseline = score.baseline or {}
+    same, same_real = (float((named_shares(seen.logits) ** 2).sum()) for seen in (generated, test))
+    sharp = roughness(generated.images) / roughness(test.images)
+    return (
+        f"Random pairs are {comparison(score)} pairs of real digits ({short(baseline['value'])}): "
+        f"{share(same)} show the same digit (real: {share(same_real)}), "
+        f"and neighbouring pixels differ {share(sharp)} as much as in real digits."
+    )
+
+
+def comparison(score: Score) -> str:
+    """The score against its baseline's, by the interval of the difference of independent sets."""
+    baseline = score.baseline or {}
+    ends = (score.low, score.high, baseline["low"], baseline["high"])
+    errors = [(high - low) / (2 * Z95) for low, high in (ends[:2], ends[2:])]
+    difference, reach = score.value - baseline["value"], Z95 * float(np.hypot(*errors))
+    if abs(difference) <= reach:
+        return "about as alike as"
+    return "more alike than" if difference > 0 else "less alike than"
+
+
+# --- small parts
+
+
+def named_shares(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How often the classifier names each digit."""
+    return np.bincount(logits.argmax(axis=1), minlength=logits.shape[1]) / len(logits)
+
+
+def roughness(images: NDArray[np.uint8]) -> float:
+    """Mean absolute difference of neighbouring pixels."""
+    x = images.astype(np.float64)
+    return float(np.abs(np.diff(x, axis=1)).mean() + np.abs(np.diff(x, axis=2)).mean()) / 2
+
+
+def entropy(p: NDArray[np.float64]) -> float:
+    """In nats."""
+    held = p[p > 0]
+    return float(-(held * np.log(held)).sum())
+
+
+def between(values: NDArray[np.float64]) -> str:
+    """'6.2 to 6.8'."""
+    low, high = short(float(values.min())), short(float(values.max()))
+    return low if low == high else f"{low} to {high}"
+
+
+def listed(digits: Iterable[int]) -> str:
+    """'1, 2 and 4–9'."""
+    runs: list[list[int]] = []
+    for digit in digits:
+        if runs and digit == runs[-1][-1] + 1:
+            runs[-1].append(int(digit))
+        else:
+            runs.append([int(digit)])
+    parts: list[str] = []
+    for run in runs:
+        parts += [f"{run[0]}–{run[-1]}"] if len(run) > 2 else map(str, run)
+    return joined(parts)
+
+
+def joined(parts: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
+def share(x: float) -> str:
+    return f"{x:.0%}"
+
+
+def short(value: float) -> str:
+    """Three significant digits, never an exponent for numbers of this size."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
