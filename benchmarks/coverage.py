@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -103,21 +104,33 @@ def repeat(once: Callable[[np.random.Generator], tuple[float, float]], times: in
 
 def measured(repetitions: int) -> Iterator[dict[str, object]]:
     for name, estimate, real, generated, n, m in cases():
-        def once(random: np.random.Generator) -> tuple[float, float]:
-            found = estimate(real(random, n), generated(random, m))
-            return found.value, found.std_error or np.nan
-        yield row(name, *repeat(once, repetitions))
+        yield row(name, *repeat(partial(two_sided, estimate, real, generated, n, m), repetitions))
     for name, estimate, draw, n in one_sided_cases():
-        def once_one_sided(random: np.random.Generator) -> tuple[float, float]:
-            found = estimate(draw(random, n))
-            return found.value, found.std_error or np.nan
-        yield row(name, *repeat(once_one_sided, repetitions))
+        yield row(name, *repeat(partial(one_sided, estimate, draw, n), repetitions))
     for name, estimate, real, generated, n in difference_cases():
         reference = real(np.random.default_rng(5), n)
-        def once_difference(random: np.random.Generator) -> tuple[float, float]:
-            a, b = (estimate(reference, generated(random, n)) for _ in range(2))
-            return a.value - b.value, float(np.hypot(a.std_error_generated or np.nan, b.std_error_generated or np.nan))
-        yield row(name, *repeat(once_difference, repetitions))
+        yield row(name, *repeat(partial(paired, estimate, reference, generated, n), repetitions))
+
+
+def two_sided(
+    estimate: Callable[..., Estimate], real: Draw, generated: Draw, n: int, m: int, random: np.random.Generator
+) -> tuple[float, float]:
+    found = estimate(real(random, n), generated(random, m))
+    return found.value, found.std_error or np.nan
+
+
+def one_sided(
+    estimate: Callable[..., Estimate], draw: Draw, n: int, random: np.random.Generator
+) -> tuple[float, float]:
+    found = estimate(draw(random, n))
+    return found.value, found.std_error or np.nan
+
+
+def paired(
+    estimate: Callable[..., Estimate], reference: np.ndarray, draw: Draw, n: int, random: np.random.Generator
+) -> tuple[float, float]:
+    a, b = (estimate(reference, draw(random, n)) for _ in range(2))
+    return a.value - b.value, float(np.hypot(a.std_error_generated or np.nan, b.std_error_generated or np.nan))
 
 
 def row(name: str, values: np.ndarray, errors: np.ndarray) -> dict[str, object]:
@@ -139,7 +152,7 @@ def main() -> None:
     rows = []
     with threadpool_limits(1):
         for found in measured(arguments.repetitions):
-            print("  ".join(f"{value:>10}" if key != "case" else f"{value:<45}" for key, value in found.items()), flush=True)
+            print(f"{found['case']:<48}", *(f"{value:>10}" for value in list(found.values())[1:]), flush=True)
             rows.append(found)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     with arguments.out.open("w", newline="") as file:

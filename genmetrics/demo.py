@@ -137,7 +137,8 @@ def summary(demo: Demo, metric: str) -> str:
     said = [f"{capitalised(METRICS[metric].summary)}."]
     for place in dict.fromkeys(place for place, _ in order if place.endswith("=")):
         names = joined([name for other, name in order if other == place])
-        said.append(f"It cannot tell {names} apart: the interval of their difference holds 0.")
+        among = f"{names}" if names.count(" ") == 2 else f"neighbours among {names}"
+        said.append(f"It cannot tell {among} apart: the 95% interval of their difference holds 0.")
     if any(record[metric].std_error_generated is None for record in demo.records.values()):
         said.append("Places go by the value alone: it offers no interval over the samples drawn.")
     return " ".join(said)
@@ -148,7 +149,7 @@ def lead(demo: Demo) -> str:
     inputs = next(iter(demo.records.values())).inputs
     return (
         f"{len(demo.records)} sets of {inputs['generated']['n']} images of 8 × 8 pixels, each scored against the same "
-        f"{inputs['real']['n']} real digits as {EXTRACTOR}, a small classifier, sees them. "
+        f"{inputs['real']['n']} real digits. Features and classes are those of {EXTRACTOR}, a small classifier. "
         "No metric sees everything: below stands what each one saw."
     )
 
@@ -189,23 +190,21 @@ def print_demo(demo: Demo, console: Console) -> None:
         "difference holds 0.", style="dim")  # fmt: skip
     console.print()
     for name, description in SETS.items():
-        say(console, f"{name:<10}{description}", indent="  ")
+        say(console, description, indent=f"  {name:<10}")
     for score in next(iter(demo.records.values())):
         console.print()
-        heading = as_text(console, f"{heading_of(score)}  ", style="bold")
-        console.print(heading)
+        console.print(as_text(console, heading_of(score), style="bold"))
         say(console, summary(demo, score.metric), style="dim")
         for place, name in ranking(demo, score.metric):
             number = wording.score_number(demo.records[name][score.metric])
             console.print(as_text(console, f"  {place:<3}{name:<10}{number}", style="bold"))
             say(console, demo.evidence[name][score.metric], indent=" " * 5)
     console.print()
-    first = next(iter(demo.records))
     images = demo.out / "images"
     for line in (
         f"Overview: {demo.out / 'index.html'}",
-        f"Reports:  {demo.out / first / 'report.html'} and beside it",
-        f"Again:    genmetrics score {images / 'vae.npz'} --test-set {images / 'test.npz'} --extractor {EXTRACTOR}",
+        f"Reports:  {demo.out / 'SET' / 'report.html'} for each set",
+        f"Yourself: genmetrics score {images / 'vae.npz'} --test-set {images / 'test.npz'} --extractor {EXTRACTOR}",
     ):
         console.print(as_text(console, line), soft_wrap=True)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics.metrics.ddm import ddm
-from genmetrics.metrics.inception_score import distributions
+from genmetrics.metrics.inception_score import SPLITS, distributions
 from genmetrics.records import Z95, Record, Score
 
 DIGITS = range(10)
@@ -41,7 +41,7 @@ def evidence(record: Record, test: Seen, generated: Seen, labels: NDArray[np.int
     return {
         "frechet": frechet_parts(record["frechet"].value, test.features, generated.features),
         "kernel": kernel_parts(record["kernel"], test.features, generated.features),
-        "inception-score": score_parts(generated.logits),
+        "inception-score": score_parts(record["inception-score"].value, generated.logits),
         "ddm": ddm_parts(record["ddm"], test.logits, generated.logits, labels),
         "ms-ssim": similarity_parts(record["ms-ssim"], test, generated),
     }
@@ -81,18 +81,19 @@ def kernel_orders(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float
     return means, pairs, triples
 
 
-def score_parts(logits: NDArray[np.float32]) -> str:
+def score_parts(value: float, logits: NDArray[np.float32]) -> str:
     """Diversity over doubt: exp H(mean p) digits, as if equally common; exp(mean H(p)) in question for each sample."""
     p = distributions(logits, None)
     named = float(np.exp(entropy(p.mean(axis=0))))
     doubt = float(np.exp(np.mean([entropy(row) for row in p])))
     shares = np.bincount(p.argmax(axis=1), minlength=len(DIGITS)) / len(p)
     found = np.flatnonzero(shares >= RARE)
-    seen = "All ten digits appear" if len(found) == len(DIGITS) else f"Only the digits {listed(found)} appear"
-    sure = "the classifier is sure of each sample" if doubt <= SURE else "the classifier is often in doubt"
+    shown = "All ten digits appear" if len(found) == len(DIGITS) else f"Only the digits {listed(found)} appear"
+    sure = "and the classifier is nearly sure" if doubt <= SURE else "but the classifier is in doubt"
     return (
-        f"{seen}, as varied as {short(named)} equally common ones; {sure} "
-        f"({short(doubt)} digits in question): about {short(named)} / {short(doubt)} = {short(named / doubt)}."
+        f"{shown}, as varied as {short(named)} equally common ones, {sure}, as if between {short(doubt)} digits for "
+        f"each sample: {short(named)} / {short(doubt)} ≈ {short(named / doubt)} over all samples, "
+        f"{short(value)} as the mean over {SPLITS} parts of them."
     )
 
 
@@ -103,16 +104,15 @@ def ddm_parts(
     costs = np.array([ddm(test[labels == digit], generated).value for digit in DIGITS])
     usual = float((score.baseline or {})["value"])
     far, near = np.flatnonzero(costs > FAR * usual), np.flatnonzero(costs <= FAR * usual)
+    at_best = f"against {short(usual)} with real training digits as samples"
     if not len(far):
-        said = f"All ten digits have samples near them: a test image costs {between(costs)}"
-    elif not len(near):
-        said = f"No test digit has samples near it: a test image costs {between(costs)}"
-    else:
-        said = (
-            f"Test digits {listed(far)} lie far from any sample: each image costs {between(costs[far])}, "
-            f"{listed(near)} only {between(costs[near])}"
-        )
-    return f"{said}; real training digits in the samples' place leave {short(usual)}."
+        return f"All ten digits have samples near them: their mean costs are {between(costs)}, {at_best}."
+    if not len(near):
+        return f"No digit has samples near it: their mean costs are {between(costs)}, {at_best}."
+    return (
+        f"Test digits {listed(far)} lie far from any sample, at mean costs of {between(costs[far])}; "
+        f"{listed(near)} cost {between(costs[near])}, {at_best}."
+    )
 
 
 def similarity_parts(score: Score, test: Seen, generated: Seen) -> str:
@@ -189,4 +189,4 @@ def share(x: float) -> str:
 
 def short(value: float) -> str:
     """Three significant digits, never an exponent for numbers of this size."""
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"{value:#.3g}".removesuffix(".") if abs(value) < 1000 else f"{value:.0f}"

@@ -109,7 +109,7 @@ def features_of(
         common, many = max(images.sizes.items(), key=lambda item: item[1])
         raise DataError(
             f"{images.name}: images have {len(images.sizes)} sizes ({many} of {images.n} are "
-            f"{common[0]}x{common[1]}), but {extractor.name} needs one; resize them, or choose an extractor that resizes"
+            f"{common[0]}x{common[1]}), but {extractor.name} needs one; resize them, or choose an extractor that does"
         )
     file = cache_folder() / f"{cache_key(images, extractor, channels)}.npz" if cache else None
     content = read_cached(file, images.n) if file else None
@@ -140,9 +140,8 @@ def run_network(
         for name, value in extractor(padded).items():
             finite = np.isfinite(value[:n]).all(axis=1)
             if not finite.all():
-                raise DataError(
-                    f"{images.name}: {extractor.name} returns NaN or inf in '{name}' for image {done + int(finite.argmin())}"
-                )
+                i = done + int(finite.argmin())
+                raise DataError(f"{images.name}: {extractor.name} returns NaN or inf in '{name}' for image {i}")
             kept.setdefault(name, []).append(value[:n])
         done += n
     return {**{name: np.concatenate(parts) for name, parts in kept.items()}, "digests": digests}
@@ -163,7 +162,7 @@ def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 def content_digest(image: NDArray[np.uint8]) -> bytes:
     """SHA-256 of an image's shape and pixels."""
     content = hashlib.sha256(repr(image.shape).encode())
-    content.update(np.ascontiguousarray(image))
+    content.update(np.ascontiguousarray(image).data)
     return content.digest()
 
 
@@ -212,7 +211,7 @@ def write_cached(file: Path, content: dict[str, NDArray[Any]]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
             temporary = part.name
-            np.savez(part, **content)
+            np.savez(part, **content)  # pyright: ignore[reportArgumentType]
         os.replace(temporary, file)
     except OSError:
         if temporary is not None:

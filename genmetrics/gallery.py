@@ -22,10 +22,6 @@ ROWS, NEAREST = 8, 3  # samples in the neighbour sheet, neighbours of each
 
 def pictures_of(record: Record, sides: Mapping[str, Side], seed: int, progress: Progress) -> Iterator[Picture]:
     """Every picture that can be drawn of this record."""
-    drawn = plots.intervals(record)
-    if drawn:
-        caption = "Each score of the samples beside the same number for real images, with 95% intervals."
-        yield Picture("Samples against real data", caption, "image/svg+xml", drawn)
     for name in ("generated", "real"):
         yield contact_sheet(name, sides[name], seed)
     yield neighbour_sheet(sides, seed, progress)
@@ -95,7 +91,7 @@ def by_pixels(
 def flattened(images: list[NDArray[np.uint8]], channels: int) -> NDArray[np.float32]:
     """Images as rows of pixels in [0, 1]."""
     stacked = np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
-    return stacked.reshape(len(images), -1).astype(np.float32) / 255
+    return np.divide(stacked.reshape(len(images), -1), 255, dtype=np.float32)
 
 
 def class_scatter(score: Score) -> Iterator[Picture]:

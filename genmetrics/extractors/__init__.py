@@ -17,13 +17,20 @@ MODULE_PREFIX = "module:"
 class Extractor(Protocol):
     """What a feature network offers. Any object with these members can be passed as `extractor=`."""
 
-    name: str  # as it stands in signatures
-    channels: int | None  # 1 or 3 channels wanted; None: as the images come
-    size: tuple[int, int] | None  # (height, width) that images are resized to; None: images must share one size
-    resize: str  # how, as it stands in signatures: "none", "area-8x8"
-    outputs: tuple[str, ...]  # "features", and "logits" where it classifies
-    weights_sha256: str | None
-    batch_size: int  # images seen at a time: always this many, the last batch padded
+    @property
+    def name(self) -> str: ...  # as it stands in signatures
+    @property
+    def channels(self) -> int | None: ...  # 1 or 3 channels wanted; None: as the images come
+    @property
+    def size(self) -> tuple[int, int] | None: ...  # images are resized to (height, width); None: they must share one
+    @property
+    def resize(self) -> str: ...  # how, as it stands in signatures: "none", "area-8x8"
+    @property
+    def outputs(self) -> tuple[str, ...]: ...  # "features", and "logits" where it classifies
+    @property
+    def weights_sha256(self) -> str | None: ...
+    @property
+    def batch_size(self) -> int: ...  # images seen at a time: always this many, the last batch padded
 
     def __call__(self, images: list[NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
         """`batch_size` images, uint8 (h, w, channels), to outputs of shape (batch_size, d)."""

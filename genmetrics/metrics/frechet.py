@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, as_features, blocks, same_width
+from genmetrics.intervals import random_halves, second_order_corrected, variance_of_mean
 from genmetrics.records import Estimate
 
 FEWEST_FOR_INTERVAL = 20  # images on each side
@@ -33,7 +34,7 @@ class Moments:
     def of(cls, features: Any, name: str = "features") -> Moments:
         """Moments of features of shape (n, d), accumulated in float64, block by block."""
         x = as_features(features, name)
-        mean = sum(block.sum(axis=0, dtype=np.float64) for block in blocks(x)) / len(x)
+        mean = x.mean(axis=0, dtype=np.float64)
         scatter = np.zeros((x.shape[1], x.shape[1]))
         for block in blocks(x):
             centred = block - mean
@@ -186,11 +187,9 @@ def frechet_influence(a: Whitened, b: Whitened) -> tuple[float, NDArray[np.float
 def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """`frechet_distance` with an interval for its expectation at these numbers of images.
 
-    The standard error is that of the influence functions of both sides, at n images and at n/2 (two halves of
-    each set). Near the null the first-order term vanishes and the plug-in variance holds the second-order one
-    twice: with V1 of order 1/n and V2 of order 1/n^2, it is V1 + 2 V2 at n and 2 V1 + 8 V2 at n/2, so
-    V2 = (V(n/2) - 2 V(n)) / 4 and the variance is V(n) - V2. Its coverage is measured by
-    `benchmarks/coverage.py`, at the null and away from it, also with fewer images than features.
+    The standard error is that of the influence functions of both sides, corrected for the second order, which is
+    all there is at the null, from two halves of each set (`intervals.second_order_corrected`). Its coverage is
+    measured by `benchmarks/coverage.py`, at the null and away from it, also with fewer images than features.
     """
     x, y = as_features(real, "real", at_least=2), as_features(generated, "generated", at_least=2)
     same_width(x.shape[1], y.shape[1])
@@ -221,21 +220,6 @@ def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
         interval=f"for the expectation at n = {len(x)} real, {len(y)} generated",
         notes=notes,
     )
-
-
-def variance_of_mean(influence: NDArray[np.float64]) -> float:
-    return float(influence.var(ddof=1) / len(influence))
-
-
-def second_order_corrected(at_n: float, at_half: np.floating[Any] | float) -> float:
-    """V1 + V2 from V(n) = V1 + 2 V2 and V(n/2) = 2 V1 + 8 V2, with 0 <= V2 <= V(n) / 2."""
-    second = (at_half - 2 * at_n) / 4
-    return at_n - min(max(float(second), 0.0), at_n / 2)
-
-
-def random_halves(n: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    order = np.random.default_rng(seed).permutation(n)
-    return order[: n // 2], order[n // 2 : 2 * (n // 2)]
 
 
 def too_few_notes(x: NDArray[Any], name: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, as_features, count
+from genmetrics.intervals import second_order_corrected, variance_of_mean
 from genmetrics.records import Estimate
 
 SPLITS = 10
@@ -94,19 +95,20 @@ def inception_score_estimate(logits: Any, *, seed: int = 0, intervals: bool = Tr
     """`inception_score` with an interval for its expectation at this n and these splits.
 
     The score's logarithm is a mean of per-image divergences, and its derivative in p(y) vanishes, so the influence
-    of an image is its divergence less the mean.
+    of an image is its divergence less the mean. Each split's variance is corrected for the second order, which is all
+    there is when confident answers are spread evenly (`intervals.second_order_corrected`).
+
+    Args:
+        logits: (n, classes), in the order that the splits cut; `evaluate` gives them in order of content digest.
     """
     p = distributions(logits, None)
     splits = min(SPLITS, len(p))
     result = inception_score(probabilities=p, splits=splits)
     options, details = {"splits": splits, "order": "content"}, {"std_over_splits": result.std}
-    if not intervals or len(p) < 2 * splits:
-        why = f"{count(len(p), 'image')} in {splits} splits leave no spread" if intervals else "intervals were switched off"
+    if not intervals or len(p) < 4 * splits:
+        why = f"{count(len(p), 'image')} in {splits} splits are too few" if intervals else "intervals were switched off"
         return Estimate(result.value, interval=f"no interval: {why}", options=options, details=details)
-    variances = []
-    for part in contiguous(p, splits):
-        kl = divergences(part)
-        variances.append(np.exp(2 * kl.mean()) * kl.var(ddof=1) / len(part))
+    variances = [np.exp(2 * divergences(part).mean()) * log_score_variance(part) for part in contiguous(p, splits)]
     std_error = float(np.sqrt(np.sum(variances)) / splits)
     return Estimate.normal(
         result.value,
@@ -117,3 +119,9 @@ def inception_score_estimate(logits: Any, *, seed: int = 0, intervals: bool = Tr
         options=options,
         details=details,
     )
+
+
+def log_score_variance(p: NDArray[np.float64]) -> float:
+    """Variance of the logarithm of one split's score."""
+    halves = [variance_of_mean(divergences(part)) for part in (p[::2], p[1::2])]
+    return second_order_corrected(variance_of_mean(divergences(p)), np.mean(halves))

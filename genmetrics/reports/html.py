@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PNG = b"\x89PNG\r\n\x1a\n"
 VIEW_BOX = re.compile(rb'<svg[^>]* viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
+WIDE = 1.2  # width over height from which a picture takes the whole width of the page
 MARGIN = 6.0  # percent of a whisker's width kept free on both sides
 SHORT_DIGEST = 12
 ROLES = {"real": "Real", "generated": "Generated", "train": "Training"}
@@ -200,14 +201,14 @@ def moment(created: str) -> str:
 
 
 def is_wide(picture: Picture) -> bool:
-    """A picture much wider than high, which deserves the whole width of the page."""
+    """A picture clearly wider than high, which deserves the whole width of the page."""
     if picture.data.startswith(PNG):
         width, height = struct.unpack(">II", picture.data[16:24])
     elif box := VIEW_BOX.search(picture.data):
         width, height = map(float, box.groups())
     else:
         return False
-    return width > 1.6 * height
+    return width > WIDE * height
 
 
 def described(content: Mapping[str, Any], name: str = "name") -> Iterable[tuple[str, Any]]:

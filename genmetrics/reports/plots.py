@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from genmetrics._checks import DataError
-from genmetrics.records import Record, Score
-from genmetrics.reports.wording import ARROWS, one_line
+from genmetrics.reports.wording import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,45 +34,6 @@ STYLE: dict[Any, Any] = {
     "ytick.color": MUTED,
     "axes.formatter.useoffset": False,
 }
-
-
-def intervals(record: Record) -> bytes | None:
-    """One small panel for each score with a baseline: samples above real data, each with its interval.
-
-    Returns:
-        SVG, or None where no score has a baseline.
-    """
-    scores = [score for score in record.scores if score.baseline is not None]
-    if not scores:
-        return None
-    columns = min(3, len(scores))
-    rows = math.ceil(len(scores) / columns)
-    with figure(3.2 * columns, 1.45 * rows) as drawn:
-        drawn.set_layout_engine("constrained", wspace=0.06, hspace=0.12)
-        for i, score in enumerate(scores):
-            interval_panel(drawn.add_subplot(rows, columns, i + 1), score)
-        return svg(drawn)
-
-
-def interval_panel(axes: Axes, score: Score) -> None:
-    """Two points with whiskers on the score's own axis."""
-    baseline = score.baseline or {}
-    whisker(axes, 1, score.value, score.low, score.high, SAMPLES)
-    whisker(axes, 0, baseline["value"], baseline.get("low"), baseline.get("high"), REAL)
-    axes.set_yticks([1, 0], ["samples", "real data"])
-    axes.set_ylim(-0.6, 1.6)
-    axes.margins(x=0.12)
-    axes.locator_params(axis="x", nbins=4)
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    axes.set_title(f"{one_line(score.name)} {ARROWS.get(score.better, '')}".strip(), parse_math=False)
-
-
-def whisker(axes: Axes, y: float, value: float, low: float | None, high: float | None, colour: str) -> None:
-    """A point, and its interval where there is one."""
-    if low is not None and high is not None:
-        axes.plot([low, high], [y, y], color=colour, linewidth=2.5, solid_capstyle="round")
-    axes.plot([value], [y], "o", color=colour, markersize=6)
 
 
 def class_scatter(

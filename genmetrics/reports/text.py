@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from genmetrics.records import Record, Score
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from genmetrics.comparison import Difference
+
 GUTTER = 2  # blanks between columns
-WITHOUT_UNICODE = str.maketrans({"↓": "(lower)", "↑": "(higher)", "∞": "inf", "±": "+-", "×": "x", "–": "-"})
+WITHOUT_UNICODE = str.maketrans({"↓": "(lower)", "↑": "(higher)", "∞": "inf", "±": "+-", "×": "x", "–": "-", "≈": "~"})
 
 
 def print_record(record: Record, console: Console) -> None:
@@ -39,27 +42,58 @@ def print_record(record: Record, console: Console) -> None:
         console.print(as_text(console, line, style="dim"), soft_wrap=True)  # one line to copy, however long
 
 
+def print_differences(found: Sequence[Difference], console: Console) -> None:
+    """Print what `comparison.compare` found: the differences of record a and record b, then the reasons."""
+    rows = [difference_row(row) for row in found]
+    table = aligned(console, ["metric", "a - b", "95% interval", "verdict"], rows)
+    least_width(table, console)
+    console.print(table, crop=False)
+    say(console, "a is the first record, b the second; 'cannot tell': the interval holds 0, or there is none.", style="dim")
+    reasons: dict[str, list[str]] = {}
+    for row in found:
+        reasons.setdefault(wording.one_line(row.reason), []).append(wording.one_line(row.name))
+    for reason, names in reasons.items():
+        say(console, f"{', '.join(names)}: {reason}", indent="  ", style="dim")
+
+
+def difference_row(found: Difference) -> list[tuple[str, str]]:
+    """The cells of one difference, each with its style."""
+    if found.value is None:
+        return [(wording.one_line(found.name), ""), ("–", "dim"), ("–", "dim"), (found.verdict, "yellow")]
+    shown = wording.number(found.value, found.low, found.high)
+    return [
+        (wording.one_line(found.name), ""),
+        (shown.value, "bold"),
+        (shown.interval or wording.NO_INTERVAL, "" if shown.interval else "dim"),
+        (found.verdict, "dim" if found.verdict == "cannot tell" else "bold"),
+    ]
+
+
 def score_table(record: Record, console: Console) -> Table:
     """One row a score, in the widest layout that fits the console."""
     tables = [layout(record, console, *spaces) for spaces in ((" ", " "), (" ", "\n"), ("\n", "\n"))]
     for table in tables:
         if natural_width(table, console) <= console.width:
             return table
-    least = sum((column.min_width or 0) + GUTTER for column in tables[-1].columns)
-    tables[-1].width = max(console.width, least)
+    least_width(tables[-1], console)
     return tables[-1]
 
 
 def layout(record: Record, console: Console, in_counts: str, before_interval: str) -> Table:
     """One row a score; the column 'real data' only where some score has a baseline."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, padding=(0, GUTTER - 1, 0, 0), pad_edge=False, show_edge=False)
     rows = [row(score, in_counts, before_interval) for score in record.scores]
     headings = ["metric", "value", "95% interval", "n real /\ngenerated", "real data"]
     if not any(score.baseline for score in record.scores):
         headings.pop()
+    return aligned(console, headings, rows)
+
+
+def aligned(console: Console, headings: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> Table:
+    """Cells under their headings: names may wrap, nothing else may; the second column holds numbers."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, GUTTER - 1, 0, 0), pad_edge=False, show_edge=False)
     for i, heading in enumerate(headings):
         if i == 0:
             table.add_column(heading, overflow="fold", min_width=len(heading))
@@ -109,6 +143,13 @@ def as_text(console: Console, text: str, style: str = "") -> Text:
     if console.options.ascii_only:
         text = text.translate(WITHOUT_UNICODE).encode("ascii", "backslashreplace").decode()
     return Text(text, style=style)
+
+
+def least_width(table: Table, console: Console) -> None:
+    """Let the table be as wide as its numbers are where the console is narrower; where it fits, leave it."""
+    least = sum((column.min_width or 0) + GUTTER for column in table.columns)
+    if natural_width(table, console) > console.width:
+        table.width = max(console.width, least)
 
 
 def natural_width(table: Table, console: Console) -> int:

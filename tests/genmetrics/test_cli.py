@@ -50,7 +50,8 @@ def test_json_prints_the_record_and_nothing_else(sets, tmp_path):
 
 
 def test_the_installed_command_pipes_into_json_tool(sets):
-    command = f"{sys.executable} -m genmetrics score {sets['samples']} --test-set {sets['test']} --extractor pixels --metrics ddm --json | {sys.executable} -m json.tool"
+    score = f"-m genmetrics score {sets['samples']} --test-set {sets['test']} --extractor pixels --metrics ddm --json"
+    command = f"{sys.executable} {score} | {sys.executable} -m json.tool"
     result = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["scores"][0]["name"] == "ddm_pixels"

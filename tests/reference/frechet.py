@@ -23,9 +23,7 @@ def mean_and_covariance(rows, weights=None):
     covariance = mp.matrix(d, d)
     for i in range(d):
         for j in range(i, d):
-            terms = (
-                w * (row[i] - mean[i]) * (row[j] - mean[j]) for w, row in zip(weights, rows, strict=True)
-            )
+            terms = (w * (row[i] - mean[i]) * (row[j] - mean[j]) for w, row in zip(weights, rows, strict=True))
             covariance[i, j] = covariance[j, i] = mp.fsum(terms) * n / (n - 1)
     return mean, covariance
 

@@ -1,7 +1,7 @@
 """The kernel distance in plain loops over pairs, and the exact variance of the unbiased estimate.
 
-    k(x, y) = (x.y / d + 1)^3
-    MMD^2 = mean over i != j of k(x_i, x_j) + mean over i != j of k(y_i, y_j) - 2 mean over i, j of k(x_i, y_j)
+k(x, y) = (x.y / d + 1)^3
+MMD^2 = mean over i != j of k(x_i, x_j) + mean over i != j of k(y_i, y_j) - 2 mean over i, j of k(x_i, y_j)
 """
 
 from __future__ import annotations

@@ -88,8 +88,8 @@ def test_channel_equals_pytorch_msssim_at_odd_sides(side):
 
 @pytest.mark.parametrize("side", [176, 256])
 def test_channel_equals_pytorch_msssim_on_photographs(side):
-    x = photographs(24, side)
-    ours, theirs = ms_ssim(x[:12], x[12:], "msssim-channel"), pytorch_value(x[:12], x[12:])
+    x = photographs(12, side)
+    ours, theirs = ms_ssim(x[:6], x[6:], "msssim-channel"), pytorch_value(x[:6], x[6:])
     assert theirs.std() > 0.01
     assert ours == pytest.approx(theirs, abs=AS_PYTORCH_MSSSIM)
 
@@ -233,7 +233,7 @@ sides = st.integers(8, 40)
 
 
 @both
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(data=st.data())
 def test_any_pair_gives_a_number_between_0_and_1(protocol, data):
     shape = (2, data.draw(st.sampled_from([1, 3])), data.draw(sides), data.draw(sides))

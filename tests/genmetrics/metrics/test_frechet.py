@@ -105,9 +105,7 @@ def test_of_commuting_covariances_it_is_the_distance_of_the_roots_of_their_eigen
     generated = Moments(2, shift, (axes * b**2) @ axes.T)
     # the covariances hold rounding of 1e-16 of their largest entry, and so their roots 1e-8 of the largest root
     tolerance = 1e-7 * max(1e-12, a.max(), b.max()) ** 2
-    assert frechet_distance(real, generated) == pytest.approx(
-        shift @ shift + ((a - b) ** 2).sum(), abs=tolerance
-    )
+    assert frechet_distance(real, generated) == pytest.approx(shift @ shift + ((a - b) ** 2).sum(), abs=tolerance)
 
 
 @pytest.mark.parametrize("width", [8, 64])
@@ -143,7 +141,6 @@ def test_rotation_and_translation_leave_the_distance_and_exchange_too(seed, n, m
     rng = np.random.default_rng(seed)
     rotation, shift = np.linalg.qr(rng.normal(size=(d, d)))[0], rng.normal(size=d)
     expected = frechet_distance(real, generated)
-    # 1e-7: between n <= d and n > d the factor changes, and roots of rounding are 1e-8
     near = pytest.approx(expected, rel=1e-9, abs=1e-9 * (np.abs(real).max() + np.abs(generated).max()) ** 2)
     assert frechet_distance(generated, real) == near
     assert frechet_distance(real @ rotation + shift, generated @ rotation + shift) == near
@@ -389,9 +386,7 @@ def test_the_standard_error_is_the_spread_over_repeated_draws(mean, tolerance):
     At the null all of the variance is of second order, and its noisy correction (never below none) leaves too much.
     """
     rng = np.random.default_rng(17)
-    found = [
-        frechet_estimate(gaussians(rng, 150, 0.0), gaussians(rng, 150, mean), seed=i) for i in range(300)
-    ]
+    found = [frechet_estimate(gaussians(rng, 150, 0.0), gaussians(rng, 150, mean), seed=i) for i in range(300)]
     spread = np.std([estimate.value for estimate in found])
     assert np.sqrt(np.mean([estimate.std_error**2 for estimate in found])) == pytest.approx(spread, rel=tolerance)
 

@@ -93,8 +93,7 @@ def test_at_equal_distributions_the_mean_is_0():
     """1,000 repeats; within 4 standard errors."""
     rng = np.random.default_rng(10)
     values = [
-        kernel_distance(rng.normal(size=(20, 3)), rng.normal(size=(15, 3)), subsets=None).value
-        for _ in range(1000)
+        kernel_distance(rng.normal(size=(20, 3)), rng.normal(size=(15, 3)), subsets=None).value for _ in range(1000)
     ]
     assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(1000)
     assert np.std(values) > 0
@@ -119,8 +118,7 @@ def test_the_exact_mean_and_variance_are_those_of_repeated_draws(case):
     p, q = CASES[case]
     rng = np.random.default_rng(12)
     values = [
-        kernel_distance(POINTS[draws(rng, p, 25)], POINTS[draws(rng, q, 20)], subsets=None).value
-        for _ in range(4000)
+        kernel_distance(POINTS[draws(rng, p, 25)], POINTS[draws(rng, q, 20)], subsets=None).value for _ in range(4000)
     ]
     expected, variance = slow.expectation_and_variance(KERNEL, p, q, 25, 20)
     assert np.mean(values) == pytest.approx(expected, abs=4 * np.sqrt(variance / 4000))

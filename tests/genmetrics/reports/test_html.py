@@ -3,46 +3,12 @@
 import base64
 import dataclasses
 import math
-from html.parser import HTMLParser
 
 import pytest
+from reading import Page
 
 from genmetrics.records import Record
-from genmetrics.reports import html, plots, wording
-
-VOID = {"meta", "link", "img", "br"}
-
-
-class Page(HTMLParser):
-    """Elements with their attributes, text by element, and whether every element is closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements, self.text, self.open = [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append((self.open[-1] if self.open else "", data.strip()))
-
-    def texts(self, tag: str) -> list[str]:
-        return [text for element, text in self.text if element == tag and text]
-
-    def all(self, tag: str) -> list[dict]:
-        return [attributes for element, attributes in self.elements if element == tag]
-
+from genmetrics.reports import html, wording
 
 @pytest.fixture(scope="module")
 def page(record) -> Page:
@@ -180,7 +146,7 @@ def test_title_names_the_last_parts_unless_they_are_equal(record):
 
 def test_only_wide_pictures_take_the_whole_width(record):
     assert [html.is_wide(picture) for picture in record.pictures] == [False, True, False]
-    drawn = dataclasses.replace(record.pictures[2], data=plots.intervals(record))
+    drawn = dataclasses.replace(record.pictures[2], data=b'<svg width="9" viewBox="0 0 130 100">')
     assert html.is_wide(drawn)
 
 

@@ -1,6 +1,5 @@
 """Plots as SVG."""
 
-import dataclasses
 import re
 import subprocess
 import sys
@@ -21,18 +20,6 @@ def words(svg: bytes) -> list[str]:
 
 def scatter(real=None, generated=None, title="MS-SSIM") -> bytes:
     return plots.class_scatter(real or {"0": 0.1, "1": 0.2}, generated or {"0": 0.15, "1": 0.1}, title=title)
-
-
-def test_intervals_have_a_panel_for_each_baseline(record):
-    said = words(plots.intervals(record))
-    assert said.count("real data") == 4
-    assert "fd_digits-cnn ↓" in said
-    assert not any("precision" in text for text in said)
-
-
-def test_no_baseline_no_plot(record):
-    bare = tuple(dataclasses.replace(score, baseline=None) for score in record)
-    assert plots.intervals(dataclasses.replace(record, scores=bare)) is None
 
 
 def test_few_classes_are_labelled_and_many_are_not():
@@ -58,7 +45,7 @@ def test_any_class_name_makes_a_valid_svg(name):
     assert written in words(scatter({name: 0.1, "b": 0.2}, {name: 0.3, "b": 0.2}, title=name))
 
 
-def test_plots_are_the_same_bytes_in_any_process(record):
+def test_plots_are_the_same_bytes_in_any_process():
     code = (
         "import sys; from genmetrics.reports import plots;"
         "svg = plots.class_scatter({'0': .1, '1': .2}, {'0': .15, '1': .1}, 'MS-SSIM');"
@@ -66,20 +53,18 @@ def test_plots_are_the_same_bytes_in_any_process(record):
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     assert scatter() == other
-    assert plots.intervals(record) == plots.intervals(record)
 
 
-def test_nothing_outside_is_referred_to(record):
-    for svg in (scatter(), plots.intervals(record)):
-        text = svg.decode()
-        assert text.startswith("<svg")
-        assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)"', text))
-        assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
+def test_nothing_outside_is_referred_to():
+    text = scatter().decode()
+    assert text.startswith("<svg")
+    assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)"', text))
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
 
 
-def test_global_style_is_left_alone(record):
+def test_global_style_is_left_alone():
     import matplotlib
 
     before = matplotlib.rcParams.copy()
-    plots.intervals(record)
+    scatter()
     assert matplotlib.rcParams.copy() == before

@@ -6,14 +6,23 @@ import io
 import pytest
 from rich.console import Console
 
+from genmetrics.comparison import Difference
 from genmetrics.reports import wording
-from genmetrics.reports.text import print_record
+from genmetrics.reports.text import print_differences, print_record
 
 
-def shown(record, width: int, encoding: str = "utf-8", **options) -> str:
+DIFFERENCES = (
+    Difference("frechet", "fd_digits-cnn", -20.03, -21.82, -18.24, "a is better", "conditional on the reference"),
+    Difference("ms-ssim", "ms_ssim", -0.019, -0.042, 0.004, "cannot tell", "conditional on the reference"),
+    Difference("ddm", "ddm_digits-cnn", -8.622, None, None, "cannot tell", "no standard error"),
+    Difference("kernel", "kd_digits-cnn", None, None, None, "not comparable", "signatures differ: n:1 against n:2"),
+)
+
+
+def shown(content, width: int, encoding: str = "utf-8", say=print_record, **options) -> str:
     """What the console received."""
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n")
-    print_record(record, Console(file=file, width=width, **options))
+    say(content, Console(file=file, width=width, **options))
     file.seek(0)
     return file.read()
 
@@ -99,3 +108,49 @@ def test_console_without_unicode_is_spelled_out(record):
     text = shown(accented, 120, encoding="ascii")
     assert "fd_digits-cnn (lower)" in text
     assert "  1. \\xe9" in text
+
+
+def differences(width: int, found=DIFFERENCES, **options) -> list[str]:
+    """The lines that differences make, blanks joined."""
+    lines = shown(found, width, say=print_differences, **options).splitlines()
+    return [" ".join(line.split()) for line in lines]
+
+
+def test_each_difference_is_one_row_with_its_verdict():
+    lines = differences(80)
+    assert lines[0] == "metric a - b 95% interval verdict"
+    assert "fd_digits-cnn -20.0 [-21.8, -18.2] a is better" in lines
+    assert "ms_ssim -0.019 [-0.042, 0.004] cannot tell" in lines
+
+
+def test_a_difference_without_interval_or_value_says_so():
+    lines = differences(80)
+    assert "ddm_digits-cnn -8.622 no interval cannot tell" in lines
+    assert "kd_digits-cnn – – not comparable" in lines
+
+
+def test_reasons_stand_under_the_table_once_with_the_metrics_they_concern():
+    lines = differences(80)
+    assert lines[-3:] == [
+        "fd_digits-cnn, ms_ssim: conditional on the reference",
+        "ddm_digits-cnn: no standard error",
+        "kd_digits-cnn: signatures differ: n:1 against n:2",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_difference_is_cut_short(width):
+    text = " ".join(differences(width))
+    assert "…" not in text
+    assert "-20.0 [-21.8, -18.2] a is better" in text
+
+
+def test_hostile_names_and_reasons_do_nothing_to_a_terminal():
+    bad = "[red]x[/red] \x1b[2J\nnext"
+    lines = differences(120, [dataclasses.replace(DIFFERENCES[0], name=bad, reason=bad)])
+    assert "[red]x[/red] \\x1b[2J next -20.0 [-21.8, -18.2] a is better" in lines
+    assert "\x1b" not in "".join(lines)
+
+
+def test_differences_without_unicode():
+    assert "kd_digits-cnn - - not comparable" in differences(80, encoding="ascii")

@@ -1,0 +1,167 @@
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpmath import mp, mpf
+from scipy.special import logsumexp
+from threadpoolctl import threadpool_info
+
+from genmetrics.kernels import pairwise
+from genmetrics.kernels.pairwise import (
+    DISTANCES,
+    SIGNIFICANT,
+    TOLERANCE,
+    Centred,
+    centred,
+    doubt_threshold,
+    expansion_error,
+    in_threads,
+    log_mean_exp,
+    make_exact,
+    split,
+    square_unit,
+    squared_distances,
+    to_scaled,
+)
+
+distances = st.sampled_from(DISTANCES)
+
+
+def about_0(points):
+    return centred(np.asarray(points, dtype=float), np.zeros(np.shape(points)[1]))
+
+
+def exact_squares(x, y):
+    with mp.workdps(50):
+        return np.array(
+            [[mp.fsum((mpf(float(a)) - mpf(float(b))) ** 2 for a, b in zip(p, q, strict=True)) for q in y] for p in x]
+        )
+
+
+@pytest.mark.parametrize(("distance", "value"), [("half_sq", 25 / 18), ("sq", 25 / 9), ("l2", 5 / 3)])
+def test_scaled_distance_by_hand(distance, value):
+    """Squared distance 25, h = 3."""
+    square = np.array([[25.0]])
+    to_scaled(square, distance, 3.0)
+    assert square[0, 0] == pytest.approx(value, rel=1e-15)
+    if distance != "l2":
+        assert 25 / square_unit(distance, 3.0) == pytest.approx(value, rel=1e-15)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 9), st.floats(-6, 6), st.floats(0, 1e6))
+@settings(deadline=None, max_examples=60)
+def test_the_bound_on_the_expansions_rounding_holds(seed, d, exponent, shift):
+    """Against 50 digits; far from the centre the expansion loses what the bound says it may."""
+    rng = np.random.default_rng(seed)
+    x = about_0(10**exponent * rng.normal(size=(4, d)) + shift)
+    y = about_0(10**exponent * rng.normal(size=(5, d)) + shift)
+    off = np.abs((exact_squares(x.points, y.points) - squared_distances(x, y)).astype(float))
+    assert (off <= expansion_error(x, y)[:, None]).all()
+
+
+@given(st.integers(0, 10**6), st.floats(-3, 3), st.floats(-3, 3), st.floats(0, 1e5), distances)
+@settings(deadline=None, max_examples=80)
+def test_after_the_recheck_every_distance_that_matters_is_within_tolerance(seed, spread, scale, shift, distance):
+    rng = np.random.default_rng(seed)
+    scale = 10**scale
+    x = about_0(10**spread * rng.normal(size=(4, 3)) + shift)
+    y = about_0(10**spread * rng.normal(size=(6, 3)) + shift)
+    d = squared_distances(x, y)
+    make_exact(d, x, y, distance, scale, np.full(4, np.inf))
+    to_scaled(d, distance, scale)
+    true = exact_squares(x.points, y.points)
+    true = np.vectorize(mp.sqrt)(true) / scale if distance == "l2" else true / square_unit(distance, scale)
+    true = true.astype(float)
+    matters = true <= true.min(axis=1, keepdims=True) + SIGNIFICANT
+    # a few roundings of the square root and the division on top of what the recheck allows
+    allowed = (TOLERANCE + 1e-14) * np.maximum(1, true)
+    assert (np.abs(d - true) <= allowed)[matters].all()
+    # what does not matter must not come to matter by being wrong
+    assert (d > true.min(axis=1, keepdims=True) + SIGNIFICANT * (1 - 1e-6))[~matters].all()
+
+
+@given(st.floats(1e-12, 1e6), st.floats(-3, 3), distances)
+@settings(deadline=None, max_examples=60)
+def test_at_the_threshold_of_doubt_an_error_costs_at_most_the_tolerance(error, exponent, distance):
+    scale = 10**exponent
+    threshold = doubt_threshold(np.array([error]), distance, scale)[0]
+    for square in (threshold * (1 + 1e-9) + 1e-300, 10 * threshold + 1e-3):
+        shifted = np.array([[square, square + error]])
+        to_scaled(shifted, distance, scale)
+        exact, off = shifted[0]
+        assert off - exact <= 1.01 * TOLERANCE * max(1, exact) + 1e-15 * exact
+
+
+def test_values_are_logs_of_means_and_never_above_0():
+    x, y = np.random.default_rng(1).normal(size=(2, 30, 4))
+    result = log_mean_exp(x, y, distance="half_sq", scale=1.0)
+    squares = ((x[:, None] - y) ** 2).sum(axis=2)
+    np.testing.assert_allclose(result.values, logsumexp(-squares / 2, axis=1) - np.log(30), rtol=1e-12)
+    assert (result.values <= 0).all()
+    assert (result.error > 0).all()
+    assert (result.error < 1e-8).all()
+
+
+@given(st.integers(0, 10**6), st.integers(1, 30), st.integers(1, 30), st.integers(1, 7), st.integers(1, 7), distances)
+@settings(deadline=None, max_examples=50)
+def test_the_size_of_blocks_does_not_matter(seed, n, m, rows, columns, distance):
+    rng = np.random.default_rng(seed)
+    x, y = 3 * rng.normal(size=(n, 2)), 3 * rng.normal(size=(m, 2))
+    whole = log_mean_exp(x, y, distance=distance, scale=1.0).values
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pairwise, "ROWS", rows)
+        patch.setattr(pairwise, "COLUMNS", columns)
+        parts = log_mean_exp(x, y, distance=distance, scale=1.0).values
+    np.testing.assert_allclose(parts, whole, rtol=1e-10, atol=1e-12)
+
+
+def test_references_in_descending_order_of_distance_keep_the_largest_term(monkeypatch):
+    """Each block holds a term e^45 times those before it, so the running sum is rescaled every time."""
+    monkeypatch.setattr(pairwise, "COLUMNS", 1)
+    y = np.array([[30.0], [20.0], [10.0], [0.0]])
+    result = log_mean_exp(np.zeros((1, 1)), y, distance="l2", scale=0.5)
+    assert result.values[0] == pytest.approx(logsumexp([-60, -40, -20, 0]) - np.log(4), rel=1e-14)
+
+
+def test_exact_differences_are_taken_only_where_the_expansion_is_in_doubt(monkeypatch):
+    """Of two far references one is near the query: the other's square is left as it was, however wrong."""
+    x, y = about_0([[1e6, 0.0]]), about_0([[1e6, 1.0], [-1e6, 0.0]])
+    square = np.array([[123.0, 4e12]])
+    make_exact(square, x, y, "half_sq", 1.0, np.array([np.inf]))
+    assert square.tolist() == [[1.0, 4e12]]
+
+
+def test_a_block_is_centred():
+    block = centred(np.array([[1, 2], [3, 4]], np.float32), np.array([1.0, 1.0]))
+    assert isinstance(block, Centred)
+    assert block.points.dtype == np.float64
+    assert block.points.tolist() == [[0, 1], [2, 3]]
+    assert block.square.tolist() == [1, 13]
+
+
+@pytest.mark.parametrize(("n", "rows", "sizes"), [(5, 2, [2, 2, 1]), (4, 2, [2, 2]), (1, 9, [1])])
+def test_a_split_has_all_rows_in_order_without_a_copy(n, rows, sizes):
+    x = np.arange(n)[:, None]
+    parts = split(x, rows)
+    assert [len(part) for part in parts] == sizes
+    assert np.concatenate(parts).tolist() == x.tolist()
+    assert all(part.base is x or part.base is x.base for part in parts)
+
+
+def test_work_in_threads_keeps_the_order_and_gives_the_threads_of_blas_back():
+    before = [library["num_threads"] for library in threadpool_info()]
+    blocks = [np.full((1, 1), i) for i in range(20)]
+    assert list(in_threads(lambda block: int(block[0, 0]), blocks)) == list(range(20))
+    assert [library["num_threads"] for library in threadpool_info()] == before
+
+
+def test_an_error_in_a_thread_is_raised_and_no_thread_is_left():
+    def fail(block):
+        raise ZeroDivisionError
+
+    threads = threading.active_count()
+    with pytest.raises(ZeroDivisionError):
+        list(in_threads(fail, [np.zeros((1, 1))] * 3))
+    assert threading.active_count() == threads

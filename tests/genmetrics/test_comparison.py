@@ -1,0 +1,134 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from genmetrics._checks import DataError
+from genmetrics.comparison import compare, difference, differing_parts
+from genmetrics.metrics.kernel import kernel_estimate
+from genmetrics.records import Record, Score
+
+SIGNATURE = "fd_x|n:9|features:x/f|real:9@ab|revision:1"
+
+
+def score(value, error=1.0, better="lower", metric="frechet", signature=SIGNATURE):
+    return Score(
+        metric=metric,
+        name=f"{metric}_x",
+        value=value,
+        low=None,
+        high=None,
+        std_error=100.0,
+        std_error_generated=error,
+        interval="",
+        better=better,
+        n_real=9,
+        n_generated=9,
+        signature=signature,
+    )
+
+
+def record(*scores, content="a"):
+    generated = {"n": 9} if content is None else {"n": 9, "content": content}
+    return Record(scores, {"generated": generated}, {}, 0, (), {}, "2026-01-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("better", "a", "b", "verdict"),
+    [
+        ("lower", 1.0, 9.0, "a is better"),
+        ("lower", 9.0, 1.0, "b is better"),
+        ("higher", 1.0, 9.0, "b is better"),
+        ("higher", 9.0, 1.0, "a is better"),
+        ("lower", 1.0, 1.5, "cannot tell"),
+        ("higher", 1.0, 1.0, "cannot tell"),
+        ("", 1.0, 9.0, "cannot tell"),
+    ],
+)
+def test_the_verdict_goes_by_direction_and_interval(better, a, b, verdict):
+    found = difference(score(a, better=better), score(b, better=better))
+    assert found.verdict == verdict
+    assert found.value == a - b
+    assert found.reason == "conditional on the reference"
+
+
+def test_the_interval_adds_the_squares_of_both_errors_over_generated_images():
+    """Errors 3 and 4 make 5; the standard errors that count the reference too (100) stay out of it."""
+    found = difference(score(20.0, 3.0), score(10.0, 4.0))
+    assert (found.low, found.high) == pytest.approx((10 - 1.959964 * 5, 10 + 1.959964 * 5), rel=1e-6)
+    assert found.verdict == "b is better"  # 10 - 9.8 > 0
+    assert difference(score(19.7, 3.0), score(10.0, 4.0)).verdict == "cannot tell"
+
+
+def test_exchanging_the_records_exchanges_the_signs_and_the_verdict():
+    there, back = (difference(*pair) for pair in ((score(1.0), score(9.0)), (score(9.0), score(1.0))))
+    assert (there.value, there.low, there.high) == (-back.value, -back.high, -back.low)
+    assert (there.verdict, back.verdict) == ("a is better", "b is better")
+
+
+def test_no_error_and_equal_values_cannot_be_told_apart():
+    assert difference(score(1.0, 0.0), score(1.0, 0.0)).verdict == "cannot tell"
+    assert difference(score(1.0, 0.0), score(1.1, 0.0)).verdict == "a is better"
+
+
+def test_different_signatures_are_not_compared_and_the_difference_is_named():
+    other = SIGNATURE.replace("n:9", "n:10").replace("@ab", "@cd")
+    found = difference(score(1.0), score(9.0, signature=other))
+    assert found.verdict == "not comparable"
+    assert found.value is found.low is found.high is None
+    assert found.reason == "signatures differ: n:9, real:9@ab against n:10, real:9@cd"
+
+
+def test_a_part_that_one_signature_lacks_is_shown_as_a_dash():
+    assert differing_parts("a|b", "a|b|seed:1") == "- against seed:1"
+
+
+@pytest.mark.parametrize(("first", "second"), [(None, 1.0), (1.0, None), (None, None)])
+def test_without_an_error_there_is_a_difference_but_no_verdict(first, second):
+    found = difference(score(1.0, first), score(9.0, second))
+    assert found.value == -8
+    assert found.low is found.high is None
+    assert (found.verdict, found.reason) == ("cannot tell", "no standard error over the generated images")
+
+
+def test_records_of_the_same_samples_get_no_verdict():
+    (found,) = compare(record(score(1.0)), record(score(9.0)))
+    assert (found.verdict, found.reason) == ("cannot tell", "both records are of the same samples")
+    (found,) = compare(record(score(1.0)), record(score(9.0), content="b"))
+    assert found.verdict == "a is better"
+
+
+def test_records_that_do_not_say_what_they_hold_are_not_taken_for_the_same():
+    (found,) = compare(record(score(1.0), content=None), record(score(9.0), content=None))
+    assert found.verdict == "a is better"
+
+
+def test_shared_metrics_are_compared_in_the_order_of_the_first_record():
+    a = record(score(1.0, metric="kernel"), score(2.0, metric="frechet"), score(3.0, metric="ddm"))
+    b = record(score(1.0, metric="frechet"), score(1.0, metric="kernel"), content="b")
+    assert [(found.metric, found.value) for found in compare(a, b)] == [("kernel", 0), ("frechet", 1)]
+
+
+def test_records_without_a_shared_metric_are_refused_with_what_they_have():
+    with pytest.raises(DataError, match=r"\['ddm'\] against \['frechet'\]"):
+        compare(record(score(1.0, metric="ddm")), record(score(1.0), content="b"))
+
+
+def test_the_interval_holds_the_difference_as_often_as_it_says():
+    """Two sets of samples against one real set, 400 times: nominal 95%, and 4 binomial errors are 4.4%."""
+    rng = np.random.default_rng(1)
+    real, far = rng.normal(size=(100, 8)), 0.5
+    scores = []
+    for _ in range(800):
+        found = kernel_estimate(real, rng.normal(size=(100, 8)) + far)
+        scores.append(score(found.value, found.std_error_generated))
+    pairs = [difference(a, b) for a, b in zip(scores[::2], scores[1::2], strict=True)]
+    held = np.mean([pair.low <= 0 <= pair.high for pair in pairs])
+    assert held == pytest.approx(0.95, abs=0.044)
+    assert not any(math.isnan(pair.value) for pair in pairs)
+
+
+def test_a_difference_is_a_value_that_can_be_replaced():
+    found = difference(score(1.0), score(2.0))
+    assert dataclasses.replace(found, metric="x").metric == "x"

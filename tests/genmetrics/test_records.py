@@ -1,0 +1,181 @@
+import dataclasses
+import json
+import math
+import os
+import stat
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from genmetrics._checks import DataError
+from genmetrics.records import SCHEMA_VERSION, Z95, Estimate, Picture, Record, Score, write_atomically
+
+SCORE = Score(
+    metric="frechet",
+    name="fd_digits-cnn",
+    value=0.1 + 0.2,
+    low=0.25,
+    high=0.35,
+    std_error=1 / 3,
+    std_error_generated=None,
+    interval="for the expectation",
+    better="lower",
+    n_real=10,
+    n_generated=12,
+    signature="fd_digits-cnn|n:12|revision:1",
+    details={"per_class": {"a": 1.5}, "list": [1, 2]},
+    notes=("one", "two"),
+    baseline={"value": 1e-300, "low": None, "high": None, "n": 3},
+)
+RECORD = Record(
+    scores=(SCORE, dataclasses.replace(SCORE, metric="kernel", name="kd_digits-cnn", value=-1e-17)),
+    inputs={"real": {"n": 10, "digest": "ab"}, "generated": {"n": 12, "digest": "é"}},
+    extractor={"name": "digits-cnn", "weights_sha256": None},
+    seed=3,
+    warnings=("weak",),
+    environment={"versions": {"numpy": "2"}},
+    created="2026-01-01T00:00:00+00:00",
+)
+
+
+def test_the_quantile_is_that_of_the_normal_distribution():
+    assert pytest.approx(norm.ppf(0.975), rel=1e-15) == Z95
+
+
+def test_an_interval_is_1_96_standard_errors_cut_to_the_bounds():
+    estimate = Estimate.normal(5.0, 2.0, bounds=(2.0, 8.0), interval="why")
+    assert (estimate.low, estimate.high, estimate.std_error, estimate.interval) == (2.0, 8.0, 2.0, "why")
+    free = Estimate.normal(5.0, 2.0)
+    assert (free.low, free.high) == pytest.approx((5 - 3.919928, 5 + 3.919928))
+
+
+def test_a_record_survives_json_bit_by_bit(tmp_path):
+    path = tmp_path / "record.json"
+    text = RECORD.to_json(path)
+    assert path.read_text(encoding="utf-8") == text
+    assert Record.from_json(path) == Record.from_json(str(path)) == Record.from_json(text) == RECORD
+    assert RECORD["frechet"].value == Record.from_json(text)["frechet"].value == 0.30000000000000004
+
+
+def test_the_json_starts_with_its_schema_and_has_no_pictures():
+    pictures = (Picture("t", "c", "image/png", b"1"),)
+    content = json.loads(dataclasses.replace(RECORD, pictures=pictures).to_json())
+    assert next(iter(content)) == "schema"
+    assert content["schema"] == SCHEMA_VERSION == 1
+    assert "pictures" not in content
+    assert content["scores"][0]["notes"] == ["one", "two"]
+
+
+def test_pictures_do_not_make_records_differ():
+    assert dataclasses.replace(RECORD, pictures=(Picture("t", "c", "image/png", b"1"),)) == RECORD
+
+
+def test_scores_are_found_by_metric_and_by_printed_name():
+    assert RECORD["frechet"] is RECORD["fd_digits-cnn"] is RECORD.scores[0]
+    assert "kernel" in RECORD
+    assert "kd_digits-cnn" in RECORD
+    assert "ddm" not in RECORD
+    assert list(RECORD) == list(RECORD.scores)
+
+
+def test_a_score_that_is_not_there_is_a_key_error_with_the_nearest():
+    with pytest.raises(KeyError, match="unknown score 'frechett'; did you mean 'frechet'"):
+        RECORD["frechett"]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_nan_and_inf_are_never_written(value, tmp_path):
+    bad = dataclasses.replace(RECORD, scores=(dataclasses.replace(SCORE, value=value),))
+    with pytest.raises(ValueError, match="JSON"):
+        bad.to_json(tmp_path / "record.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(schema=2), "schema 2, but this version reads schema 1"),
+        (lambda c: c.pop("schema"), "schema None"),
+        (lambda c: c.pop("scores"), "not a genmetrics record.*scores"),
+        (lambda c: c.pop("seed"), "not a genmetrics record.*seed"),
+        (lambda c: c.update(extra=1), "not a genmetrics record.*extra"),
+        (lambda c: c["scores"][0].pop("value"), "not a genmetrics record.*value"),
+        (lambda c: c.update(scores=["x"]), "not a genmetrics record"),
+        (lambda c: c.update(scores=None), "not a genmetrics record"),
+    ],
+)
+def test_json_of_something_else_is_refused(change, message):
+    content = RECORD.as_dict()
+    change(content)
+    with pytest.raises(DataError, match=message):
+        Record.from_json(json.dumps(content))
+
+
+@pytest.mark.parametrize("text", ["{", "[1, 2]", "text", ""])
+def test_a_file_that_is_no_record_is_refused_by_name(text, tmp_path):
+    path = tmp_path / "odd.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"odd\.json: "):
+        Record.from_json(path)
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere\.json"):
+        Record.from_json(tmp_path / "nowhere.json")
+
+
+def test_a_file_that_is_not_text_is_refused_by_name(tmp_path):
+    (tmp_path / "image.png").write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(DataError, match=r"image\.png"):
+        Record.from_json(tmp_path / "image.png")
+
+
+# atomic writes
+
+
+def test_a_write_makes_folders_and_replaces_the_old_file(tmp_path):
+    path = tmp_path / "a" / "b" / "file.txt"
+    write_atomically(path, b"one")
+    write_atomically(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_the_file_has_the_permissions_that_any_new_file_has(tmp_path):
+    old = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "file", b"")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def test_a_place_that_cannot_be_written_is_refused_and_nothing_is_left(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(DataError, match="cannot write .*folder: .*; choose another --out"):
+        write_atomically(tmp_path / "folder", b"new")
+    with pytest.raises(DataError, match="cannot write"):
+        write_atomically(tmp_path / "file" / "below", b"new")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_a_write_that_fails_midway_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def full(*given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(DataError, match="No space left on device"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_numpy_numbers_are_written_as_numbers():
+    record = dataclasses.replace(RECORD, scores=(dataclasses.replace(SCORE, value=np.float64(0.1)),))
+    assert json.loads(record.to_json())["scores"][0]["value"] == 0.1
