@@ -33,6 +33,7 @@ EXTRACTOR = "digits-cnn"
 KEPT_DIGITS = (0, 1, 2, 3)
 BLUR = 0.8  # pixels, standard deviation
 TITLE = "Four sets of digits, ranked"
+LEGEND = "↓ lower is better, ↑ higher is better. In brackets the place; = is too close to a neighbour to tell apart."
 SETS = {
     "held-out": "real digits that no model has seen: what a perfect generator would get",
     "vae": "samples of a small variational autoencoder",
@@ -186,8 +187,7 @@ def print_demo(demo: Demo, console: Console) -> None:
     say(console, lead(demo))
     console.print()
     console.print(standings(demo, console), crop=False)
-    say(console, "↓ lower is better, ↑ higher is better. In brackets the place; with = the 95% interval of the "
-        "difference holds 0.", style="dim")  # fmt: skip
+    say(console, LEGEND, style="dim")
     console.print()
     for name, description in SETS.items():
         say(console, description, indent=f"  {name:<10}")
@@ -211,23 +211,19 @@ def print_demo(demo: Demo, console: Console) -> None:
 
 def standings(demo: Demo, console: Console) -> Table:
     """One row a metric, one column a set: value and place."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from genmetrics.reports.text import aligned, least_width
 
-    from genmetrics.reports.text import as_text
-
-    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column("metric", no_wrap=True)
-    for name in demo.records:
-        table.add_column(f"{name}     ", justify="right", no_wrap=True)
+    rows = []
     for score in next(iter(demo.records.values())):
         places = {name: place for place, name in ranking(demo, score.metric)}
-        cells = [as_text(console, heading_of(score))]
+        cells = [(heading_of(score), "")]
         for name, record in demo.records.items():
             place = f"({places[name]})"
             style = "bold" if places[name] in ("1", "1=") else ""
-            cells.append(as_text(console, f"{wording.score_number(record[score.metric]).value} {place:<4}", style))
-        table.add_row(*cells)
+            cells.append((f"{wording.score_number(record[score.metric]).value} {place:<4}", style))
+        rows.append(cells)
+    table = aligned(console, ["metric", *demo.records], rows, right=range(1, 1 + len(demo.records)))
+    least_width(table, console)
     return table
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from genmetrics.metrics.ddm import ddm
 from genmetrics.metrics.inception_score import SPLITS, distributions
-from genmetrics.records import Z95, Record, Score
+from genmetrics.records import Record, Score
 
 DIGITS = range(10)
 RARE = 0.01  # share of the samples below which a digit counts as missing
@@ -86,8 +86,7 @@ def score_parts(value: float, logits: NDArray[np.float32]) -> str:
     p = distributions(logits, None)
     named = float(np.exp(entropy(p.mean(axis=0))))
     doubt = float(np.exp(np.mean([entropy(row) for row in p])))
-    shares = np.bincount(p.argmax(axis=1), minlength=len(DIGITS)) / len(p)
-    found = np.flatnonzero(shares >= RARE)
+    found = np.flatnonzero(named_shares(logits) >= RARE)
     shown = "All ten digits appear" if len(found) == len(DIGITS) else f"Only the digits {listed(found)} appear"
     sure = "and the classifier is nearly sure" if doubt <= SURE else "but the classifier is in doubt"
     return (
@@ -129,16 +128,19 @@ def similarity_parts(score: Score, test: Seen, generated: Seen) -> str:
 
 def comparison(score: Score) -> str:
     """The score against its baseline's, by the interval of the difference of independent sets."""
-    baseline = score.baseline or {}
-    ends = (score.low, score.high, baseline["low"], baseline["high"])
-    errors = [(high - low) / (2 * Z95) for low, high in (ends[:2], ends[2:])]
-    difference, reach = score.value - baseline["value"], Z95 * float(np.hypot(*errors))
-    if abs(difference) <= reach:
+    real = score.baseline or {}
+    reach = np.hypot(half(score.low, score.high), half(real.get("low"), real.get("high")))
+    if abs(score.value - real["value"]) <= reach:
         return "about as alike as"
-    return "more alike than" if difference > 0 else "less alike than"
+    return "more alike than" if score.value > real["value"] else "less alike than"
 
 
 # --- small parts
+
+
+def half(low: float | None, high: float | None) -> float:
+    """Half the width of an interval; 0 where there is none."""
+    return 0.0 if low is None or high is None else (high - low) / 2
 
 
 def named_shares(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -7,70 +7,26 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import genmetrics
-from genmetrics._checks import DataError, UnsuitableError, count
+from genmetrics._checks import DataError, UnsuitableError
+from genmetrics.cautions import warnings_about
 from genmetrics.extractors import EXTRACTORS, Extractor, find_extractor
-from genmetrics.features import Features, Progress, features_of, silent
+from genmetrics.features import Progress, features_of, silent
 from genmetrics.metrics import METRICS, Metric, find_metric
 from genmetrics.protocols import Protocol
 from genmetrics.records import Estimate, Record, Score
+from genmetrics.sides import Side
 from genmetrics.sources import ImageSet, open_images
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
-
-
-@dataclass(frozen=True, eq=False)
-class Side:
-    """One image set and its features, in canonical order; `rows` picks some of it."""
-
-    images: ImageSet
-    features: Features
-    rows: NDArray[np.intp]  # canonical positions
-
-    @classmethod
-    def of(cls, images: ImageSet, features: Features) -> Side:
-        return cls(images, features, np.arange(images.n))
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def subset(self, n: int, seed: int) -> Side:
-        """`n` images drawn without replacement (all, if there are no more)."""
-        if n >= len(self):
-            return self
-        drawn = np.random.default_rng(seed).choice(len(self), n, replace=False)
-        return replace(self, rows=self.rows[np.sort(drawn)])
-
-    def output(self, name: str) -> NDArray[np.float32]:
-        """An output of the network; "embedding" is its logits, or its features if it has none."""
-        return self.features.outputs[self.output_name(name)][self.rows]
-
-    def output_name(self, name: str) -> str:
-        if name == "embedding":
-            return "logits" if "logits" in self.features.outputs else "features"
-        return name
-
-    @property
-    def labels(self) -> NDArray[np.int64] | None:
-        labels = self.images.labels
-        return None if labels is None else labels[self.features.order[self.rows]]
-
-    @property
-    def classes(self) -> tuple[str, ...] | None:
-        return self.images.classes
-
-    def take(self, rows: Iterable[int], channels: int | None = None) -> list[NDArray[np.uint8]]:
-        """The images at these positions, uint8 (h, w, c)."""
-        return self.images.take(self.features.order[self.rows[np.asarray(rows, dtype=np.intp)]], channels)
 
 
 def evaluate(
@@ -126,12 +82,12 @@ def evaluate(
         )
         for name, source in given.items()
     }
+    same_image_size(opened, network)
     channels = max(images.channels for images in opened.values())
     sides = {
         name: Side.of(images, features_of(images, network, channels=channels, cache=cache, progress=progress))
         for name, images in opened.items()
     }
-    same_image_size(sides, network)
     if chosen is None:
         chosen = [name for name in METRICS if not lacking(METRICS[name], sides["generated"].features.outputs)]
     refuse_what_it_lacks(chosen, network, sides["generated"].features.outputs)
@@ -196,16 +152,14 @@ def refuse_what_it_lacks(
             raise DataError(f"{name} needs {output}, but {network.name} gives none; choose a classifier")
 
 
-def same_image_size(sides: Mapping[str, Side], network: Extractor) -> None:
+def same_image_size(opened: Mapping[str, ImageSet], network: Extractor) -> None:
     """Where the network does not resize, all sets have one image size.
 
     Raises:
         DataError: they do not.
     """
-    if network.size is not None:
-        return
-    sizes = {name: next(iter(side.images.sizes)) for name, side in sides.items()}
-    if len(set(sizes.values())) > 1:
+    sizes = {name: next(iter(images.sizes)) for name, images in opened.items() if len(images.sizes) == 1}
+    if network.size is None and len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name} {h}x{w}" for name, (h, w) in sizes.items())
         raise DataError(
             f"images have different sizes ({listed}), but {network.name} does not resize; "
@@ -273,7 +227,7 @@ def signature_of(metric: Metric, real: Side, generated: Side, network: Extractor
         n_generated=len(generated),
         features=None if of_images else f"{network.name}/{generated.output_name(output)}{weights}",
         resize="none" if of_images else network.resize,
-        sizes=size_text(generated.images) if of_images or network.size is None else "",
+        sizes=generated.size_text if of_images or network.size is None else "",
         real=f"{len(real)}@{real.features.digest[:8]}" if metric.needs[0].startswith("real.") else None,
         options=estimate.options,
         revision=metric.revision,
@@ -306,35 +260,6 @@ def own_score(
     )
 
 
-def warnings_about(sides: Mapping[str, Side], network: Extractor) -> list[str]:
-    """What makes the numbers weak: conversions, resizing, duplicates, sets that overlap."""
-    found = [warning for side in sides.values() for warning in side.images.warnings]
-    for name, side in sides.items():
-        if network.size is not None and set(side.images.sizes) != {network.size}:
-            height, width = network.size
-            n = side.images.n - side.images.sizes.get(network.size, 0)
-            found.append(f"{name}: {count(n, 'image')} resized to {height}x{width} ({network.resize})")
-        if side.features.duplicates:
-            found.append(f"{name}: {count(side.features.duplicates, 'image')} repeat another one, pixel by pixel")
-    if len({side.images.channels for side in sides.values()}) > 1 and network.channels is None:
-        grey = ", ".join(name for name, side in sides.items() if side.images.channels == 1)
-        found.append(f"{grey}: grey images are compared with colour ones; grey was repeated to three channels")
-    for first, second in (("generated", "real"), ("generated", "train"), ("real", "train")):
-        if first in sides and second in sides:
-            found += overlap(first, sides[first], second, sides[second])
-    return found
-
-
-def overlap(first: str, a: Side, second: str, b: Side) -> list[str]:
-    """A warning if two sets hold images that are equal pixel by pixel."""
-    if a.features.digest == b.features.digest:
-        return [f"{first} and {second} are the same {a.images.n} images"]
-    shared = a.features.shared_with(b.features)
-    if not shared:
-        return []
-    return [f"{shared} of {a.images.n} {first} images are also among the {second} images, pixel by pixel"]
-
-
 def described(network: Extractor, side: Side) -> dict[str, Any]:
     """What a record says of the network."""
     return {
@@ -351,14 +276,6 @@ def environment(network: Extractor) -> dict[str, Any]:
     versions = {"genmetrics": genmetrics.__version__, "python": platform.python_version()}
     versions |= {name: metadata.version(name) for name in PACKAGES}
     return {"versions": versions, "device": getattr(network, "device", "cpu"), "platform": platform.platform()}
-
-
-def size_text(images: ImageSet) -> str:
-    """'28x28', or 'mixed'."""
-    if len(images.sizes) > 1:
-        return "mixed"
-    height, width = next(iter(images.sizes))
-    return f"{height}x{width}"
 
 
 def writable_folder(out: str | Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,7 @@ from genmetrics.features import Progress, batches
 from genmetrics.metrics.neighbours import nearest_neighbours
 from genmetrics.records import Picture, Record, Score
 from genmetrics.reports import pictures, plots
-
-if TYPE_CHECKING:
-    from genmetrics.evaluation import Side
+from genmetrics.sides import Side
 
 SHEET = 80  # images in a contact sheet
 ROWS, NEAREST = 8, 3  # samples in the neighbour sheet, neighbours of each
@@ -73,9 +70,7 @@ def by_pixels(
     """Nearest by L2 and by L1 on pixels (n, k) each; the reference set streams past in blocks."""
     channels = max(queries[0].shape[2], reference.images.channels)
     flat = flattened(queries, channels)
-    best = {
-        metric: (np.empty((len(flat), 0), np.int64), np.empty((len(flat), 0))) for metric in ("l2", "l1")
-    }
+    best = {metric: (np.empty((len(flat), 0), np.int64), np.empty((len(flat), 0))) for metric in ("l2", "l1")}
     rows = progress(range(len(reference)), "neighbours on pixels", len(reference))
     for block in batches(rows, max(k, 50_000_000 // (8 * flat.shape[1] * len(flat)))):
         pixels = flattened(reference.take(block), channels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,20 +20,11 @@ from genmetrics.records import Estimate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from genmetrics.sides import Side
+
 PAIRS_A_CLASS = 100  # AC-GAN, section 4.2
 PAIRS_WITHOUT_LABELS = 10_000  # PGGAN, IntroVAE
 PROTOCOL = "msssim-google"
-
-
-class Readable(Protocol):
-    """Images that can be read by position."""
-
-    labels: NDArray[np.int64] | None
-    classes: tuple[str, ...] | None
-    images: Any  # an ImageSet: its sizes and channels
-
-    def __len__(self) -> int: ...
-    def take(self, rows: Any, channels: int | None = None) -> list[NDArray[np.uint8]]: ...
 
 
 class Stack:
@@ -41,7 +32,7 @@ class Stack:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, images: Readable) -> None:
+    def __init__(self, images: Side) -> None:
         name, sizes = images.images.name, images.images.sizes
         if len(sizes) > 1:
             raise UnsuitableError(f"{name}: images have {len(sizes)} sizes, but MS-SSIM compares pairs of one size")
@@ -58,7 +49,7 @@ class Stack:
         return np.stack(self.images.take(rows)).transpose(0, 3, 1, 2)
 
 
-def ms_ssim_estimate(images: Readable, *, seed: int = 0, intervals: bool = True) -> Estimate:
+def ms_ssim_estimate(images: Side, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """Mean MS-SSIM of 100 random pairs within each class; of 10,000 pairs of all images where there are no labels."""
     labels = images.labels
     each = PAIRS_WITHOUT_LABELS if labels is None else PAIRS_A_CLASS

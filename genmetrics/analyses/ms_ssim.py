@@ -118,9 +118,7 @@ def ms_ssim(a: Any, b: Any, protocol: str = "msssim-google") -> NDArray[np.float
     one_of(protocol, "protocol", PROTOCOLS)
     a, b = as_images(a, "a", at_least=1), as_images(b, "b", at_least=1)
     if tuple(a.shape) != tuple(b.shape):
-        raise DataError(
-            f"a has shape {tuple(a.shape)} but b has {tuple(b.shape)}; pairs need equal counts and sizes"
-        )
+        raise DataError(f"a has shape {tuple(a.shape)} but b has {tuple(b.shape)}; pairs need equal counts and sizes")
     values = np.empty(len(a))
     step = images_within(block_bytes(a), a, PROTOCOLS[protocol])
     for start in range(0, len(a), step):
@@ -157,17 +155,13 @@ def ms_ssim_diversity(
     values, clamped = ms_ssim_of_pairs(images, drawn, protocol)
     dropped = () if labels is None else notes_on_dropped_classes(to_numpy(labels))
     notes = (*notes_on_size(tuple(images.shape), protocol), *dropped)
-    return diversity_of_pairs(
-        values, drawn, None if labels is None else classes, clamped=clamped, notes=notes
-    )
+    return diversity_of_pairs(values, drawn, None if labels is None else classes, clamped=clamped, notes=notes)
 
 
 # --- which pairs
 
 
-def draw_pairs(
-    n: int, labels: Any = None, pairs: int = 100, seed: int = 0
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
+def draw_pairs(n: int, labels: Any = None, pairs: int = 100, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Uniformly drawn unordered pairs of different images of the same class, without replacement.
 
     Args:
@@ -425,75 +419,78 @@ def diversity_of_pairs(
         Diversity. Its interval, and a class's, is None where a class has fewer than 4 images in its pairs.
 
     Source: the dyadic-robust variance of Aronow, Samii & Assenova (2015), doi:10.1093/pan/mpv018.
-    Differs: corrected for the number of images (see `mean_and_error`), and Student's t in place of the
+    Differs: corrected for the number of images (see `PairMean`), and Student's t in place of the
     normal.
     """
     values, pairs = np.asarray(values, np.float64), np.asarray(pairs)
     groups = np.zeros(len(pairs)) if classes is None else np.asarray(classes)
-    rows = {}
-    for label in np.unique(groups):
-        here = groups == label
-        rows[label.item()] = class_row(values[here], pairs[here])
-    value = float(np.mean([row["value"] for row in rows.values()]))
-    std_error, freedom = combined_error([(row["std_error"], row["n"] - 1) for row in rows.values()])
-    low, high = interval(value, std_error, freedom)
-    few = sum(row["std_error"] is None for row in rows.values())
+    means = {label.item(): PairMean.of(values[groups == label], pairs[groups == label]) for label in np.unique(groups)}
+    overall = estimate(list(means.values()))
+    few = sum(mean.dyadic is None for mean in means.values())
     if few:
-        notes = (*notes, f"no interval: fewer than 4 images in the pairs of {few} of {len(rows)} classes")
+        notes = (*notes, f"no interval: fewer than 4 images in the pairs of {few} of {len(means)} classes")
     clamped_pairs = 0 if clamped is None else int(np.sum(clamped))
     if clamped_pairs:
         notes = (*notes, f"{clamped_pairs} of {count(len(values), 'pair')} had a negative term, taken as 0")
-    table = {} if classes is None else rows
-    return Diversity(value, low, high, std_error, len(values), table, clamped_pairs, notes)
+    table = {}
+    if classes is not None:
+        table = {label: {**estimate([m]), "n": m.images, "pairs": m.pairs} for label, m in means.items()}
+    return Diversity(**overall, pairs=len(values), per_class=table, clamped_pairs=clamped_pairs, notes=notes)
 
 
-def class_row(values: NDArray[np.float64], pairs: NDArray[np.int64]) -> dict[str, Any]:
-    """One row of the class table."""
-    value, std_error, n = mean_and_error(values, pairs)
-    low, high = interval(value, std_error, n - 1)
-    return {"value": value, "std_error": std_error, "low": low, "high": high, "n": n, "pairs": len(values)}
+@dataclass(frozen=True)
+class PairMean:
+    """Mean over the pairs of one class, and two estimates of its variance."""
+
+    value: float
+    images: int
+    pairs: int
+    dyadic: float | None  # of pairs that may share images; noisy, and can be negative
+    independent: float | None  # of pairs that share none: a floor
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64], pairs: NDArray[np.int64]) -> PairMean:
+        """Mean of `values` (P,) of `pairs` (P, 2).
+
+        Var(mean) = sum over pairs p, q that share an image of e_p e_q / P^2, e_p = value_p - mean, which is
+        (sum_i (sum over i's pairs of e_p)^2 - sum_p e_p^2) / P^2. The residuals sum to 0, so over all pairs of
+        n images this is (n - 2)(n - 3) / (n (n - 1)) of what it should be when a value is a sum of its images'
+        own effects: it is divided by that, and fewer than 4 images have no variance. The factor 1 + 1 / n is
+        ours, found by simulation (benchmarks/coverage_ms_ssim.py): it brings intervals over 8 to 20 images to
+        92% and more.
+        """
+        images, place = np.unique(pairs, return_inverse=True)
+        n, number, mean = len(images), len(values), float(values.mean())
+        if n < 4:
+            return cls(mean, n, number, None, None)
+        residuals = values - mean
+        of_image = np.bincount(place.ravel(), weights=np.repeat(residuals, 2), minlength=n)
+        squares = residuals @ residuals
+        scale = (1 + 1 / n) / number**2
+        dyadic = (of_image @ of_image - squares) * n * (n - 1) / ((n - 2) * (n - 3))
+        return cls(mean, n, number, float(dyadic * scale), float(squares * number / (number - 1) * scale))
 
 
-def mean_and_error(values: NDArray[np.float64], pairs: NDArray[np.int64]) -> tuple[float, float | None, int]:
-    """Mean over pairs, its standard error, and the number of images in the pairs.
+def estimate(classes: list[PairMean]) -> dict[str, Any]:
+    """Mean of the classes' means, its standard error, and the 95% interval by Student's t, cut to [0, 1].
 
-    Var(mean) = sum over pairs p, q that share an image of e_p e_q / P^2, e_p = value_p - mean, which is
-    (sum_i (sum over i's pairs of e_p)^2 - sum_p e_p^2) / P^2. The residuals sum to 0, so over all pairs of n
-    images this is (n - 2)(n - 3) / (n (n - 1)) of what it should be when a value is a sum of its images' own
-    effects: it is divided by that, and fewer than 4 images have no error. It is at least what independent
-    pairs would have. The last factor is ours, found by simulation (benchmarks/coverage_ms_ssim.py): it brings
-    intervals over 8 to 20 images to 92% and more.
+    Classes are independent, so their variances add up, with Welch and Satterthwaite's degrees of freedom; the
+    floor is put under the sum, for under each class it would raise the mean of what is noisy.
     """
-    images, place = np.unique(pairs, return_inverse=True)
-    n, number, mean = len(images), len(values), float(values.mean())
-    if n < 4:
-        return mean, None, n
-    residuals = values - mean
-    of_image = np.bincount(place.ravel(), weights=np.repeat(residuals, 2), minlength=n)
-    independent = residuals @ residuals
-    dyadic = (of_image @ of_image - independent) * n * (n - 1) / ((n - 2) * (n - 3))
-    variance = max(dyadic, independent * number / (number - 1)) / number**2
-    return mean, math.sqrt(variance * (n + 1) / n), n
-
-
-def combined_error(of_class: list[tuple[float | None, int]]) -> tuple[float | None, float]:
-    """Standard error of a mean of independent means, and its degrees of freedom (Welch-Satterthwaite)."""
-    variances = [error**2 for error, _ in of_class if error is not None]
-    if len(variances) < len(of_class):
-        return None, math.nan
-    total = sum(variances)
-    spread = sum(v * v / freedom for v, (_, freedom) in zip(variances, of_class, strict=True))
-    return math.sqrt(total) / len(variances), total**2 / spread if spread else math.inf
-
-
-def interval(value: float, std_error: float | None, freedom: float) -> tuple[float | None, float | None]:
-    """95% interval by Student's t, cut to [0, 1]."""
-    if std_error is None:
-        return None, None
+    value = float(np.mean([mean.value for mean in classes]))
+    parts = [
+        (m.dyadic, m.independent, m.images - 1) for m in classes if m.dyadic is not None and m.independent is not None
+    ]
+    if len(parts) < len(classes):
+        return {"value": value, "low": None, "high": None, "std_error": None}
     from scipy.special import stdtrit
 
-    reach = float(stdtrit(min(freedom, 1e9), 0.975)) * std_error
-    return max(0.0, value - reach), min(1.0, value + reach)
+    variance = max(sum(dyadic for dyadic, _, _ in parts), sum(floor for _, floor, _ in parts))
+    spread = sum(max(dyadic, floor) ** 2 / freedom for dyadic, floor, freedom in parts)
+    freedom = min(sum(max(dyadic, floor) for dyadic, floor, _ in parts) ** 2 / spread, 1e9) if spread else 1e9
+    std_error = math.sqrt(variance) / len(parts)
+    reach = float(stdtrit(freedom, 0.975)) * std_error
+    return {"value": value, "low": max(0.0, value - reach), "high": min(1.0, value + reach), "std_error": std_error}
 
 
 # --- what is wrong with the input
@@ -519,9 +516,7 @@ def as_images(images: Any, name: str, *, at_least: int) -> Any:
     if shape[0] < at_least:
         raise DataError(f"{name}: {count(shape[0], 'image')}, but at least {at_least} are needed")
     if min(shape[2:]) < SMALLEST_SIDE:
-        raise DataError(
-            f"{name}: images are {shape[2]} x {shape[3]} px, but MS-SSIM needs sides of {SMALLEST_SIDE} px"
-        )
+        raise DataError(f"{name}: images are {shape[2]} x {shape[3]} px, but MS-SSIM needs sides of {SMALLEST_SIDE} px")
     return images
 
 
@@ -535,9 +530,7 @@ def as_pairs(pairs: Any, n: int) -> NDArray[np.int64]:
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
         raise DataError(f"pairs: expected integers of shape (P, 2), got {pairs.dtype} {pairs.shape}")
     if len(pairs) and (pairs.min() < 0 or pairs.max() >= n):
-        raise DataError(
-            f"pairs name images {pairs.min()} to {pairs.max()}, but there are {n}, numbered from 0"
-        )
+        raise DataError(f"pairs name images {pairs.min()} to {pairs.max()}, but there are {n}, numbered from 0")
     return pairs.astype(np.int64)
 
 

@@ -89,9 +89,7 @@ def render(
     )
 
 
-def ranking(
-    metric: str, order: Sequence[tuple[str, str]], entries: Sequence[Entry], summary: str
-) -> Ranking:
+def ranking(metric: str, order: Sequence[tuple[str, str]], entries: Sequence[Entry], summary: str) -> Ranking:
     """The entries in `order` with their numbers and their whiskers, and real data's below them."""
     named = {entry.name: entry for entry in entries}
     scores = [named[name].record[metric] for _, name in order]

@@ -93,15 +93,11 @@ def neighbour_sheet(
 def neighbour_rows(queries: Any, neighbours: Any, headings: Sequence[str]) -> list[list[list[Image.Image]]]:
     """rows[i][j]: the sample itself for j = 0, its neighbours under distance j - 1 after that."""
     if len(queries) == 0 or len(queries) != len(neighbours):
-        raise DataError(
-            f"{len(queries)} samples but {len(neighbours)} rows of neighbours; one row each is needed"
-        )
+        raise DataError(f"{len(queries)} samples but {len(neighbours)} rows of neighbours; one row each is needed")
     rows = []
     for i, (query, groups) in enumerate(zip(queries, neighbours, strict=True)):
         if len(groups) != len(headings):
-            raise DataError(
-                f"row {i} has neighbours under {len(groups)} distances, headings name {len(headings)}"
-            )
+            raise DataError(f"row {i} has neighbours under {len(groups)} distances, headings name {len(headings)}")
         named = [[as_image(query, f"sample {i}")]]
         named += [[as_image(image, f"neighbour of sample {i}") for image in group] for group in groups]
         rows.append(named)

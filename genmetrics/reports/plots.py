@@ -72,9 +72,7 @@ def class_scatter(
 def label(axes: Axes, names: list[Any], x: list[float], y: list[float]) -> None:
     """Write each class beside its point."""
     for name, point in zip(names, zip(x, y, strict=True), strict=True):
-        axes.annotate(
-            one_line(name), point, xytext=(6, 4), textcoords="offset points", color=INK, parse_math=False
-        )
+        axes.annotate(one_line(name), point, xytext=(6, 4), textcoords="offset points", color=INK, parse_math=False)
 
 
 def missing(real: Mapping[Any, float], generated: Mapping[Any, float]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from genmetrics.records import Record, Score
@@ -48,7 +48,8 @@ def print_differences(found: Sequence[Difference], console: Console) -> None:
     table = aligned(console, ["metric", "a - b", "95% interval", "verdict"], rows)
     least_width(table, console)
     console.print(table, crop=False)
-    say(console, "a is the first record, b the second; 'cannot tell': the interval holds 0, or there is none.", style="dim")
+    legend = "a is the first record, b the second; 'cannot tell': the interval holds 0, or there is none."
+    say(console, legend, style="dim")
     reasons: dict[str, list[str]] = {}
     for row in found:
         reasons.setdefault(wording.one_line(row.reason), []).append(wording.one_line(row.name))
@@ -88,8 +89,13 @@ def layout(record: Record, console: Console, in_counts: str, before_interval: st
     return aligned(console, headings, rows)
 
 
-def aligned(console: Console, headings: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> Table:
-    """Cells under their headings: names may wrap, nothing else may; the second column holds numbers."""
+def aligned(
+    console: Console,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[tuple[str, str]]],
+    right: Collection[int] = (1,),
+) -> Table:
+    """Cells under their headings: the names in the first column may wrap, nothing else; `right` columns are flush."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -100,7 +106,7 @@ def aligned(console: Console, headings: Sequence[str], rows: Sequence[Sequence[t
         else:
             lines = [heading, *(cells[i][0] for cells in rows)]
             width = max(len(part) for line in lines for part in as_text(console, line).plain.split("\n"))
-            table.add_column(heading, justify="right" if i == 1 else "left", no_wrap=True, min_width=width)
+            table.add_column(heading, justify="right" if i in right else "left", no_wrap=True, min_width=width)
     for cells in rows:
         table.add_row(*(as_text(console, *cell) for cell in cells[: len(headings)]))
     return table

@@ -68,9 +68,9 @@ def test_blocks_are_views_of_all_rows_in_order():
 
 def test_widths_that_differ_are_refused_with_both_and_their_names():
     _checks.same_width(3, 3)
-    with pytest.raises(DataError, match="^real features are 3-wide but generated are 2-wide"):
+    with pytest.raises(DataError, match=r"^real features are 3-wide but generated are 2-wide"):
         _checks.same_width(3, 2)
-    with pytest.raises(DataError, match="^a features are 3-wide but b are 2-wide"):
+    with pytest.raises(DataError, match=r"^a features are 3-wide but b are 2-wide"):
         _checks.same_width(3, 2, ("a", "b"))
 
 

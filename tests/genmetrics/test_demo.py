@@ -196,6 +196,8 @@ def test_digits_are_listed_in_runs(digits, text):
     assert demo_text.listed(digits) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.0731, "0.0731"), (0.68, "0.680"), (10, "10.0"), (123, "123"), (1e4, "10000")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0731, "0.0731"), (0.68, "0.680"), (10, "10.0"), (123, "123"), (1e4, "10000")]
+)
 def test_numbers_have_three_digits_and_no_exponent(value, text):
     assert demo_text.short(value) == text

@@ -243,8 +243,7 @@ def test_the_report_folder_holds_exactly_the_record_and_the_report(digits, tmp_p
 
 
 def test_pictures_show_samples_real_images_neighbours_and_plots(record):
-    assert [picture.title for picture in record.pictures][:4] == [
-        "Samples against real data",
+    assert [picture.title for picture in record.pictures][:3] == [
         "Generated images",
         "Real images",
         "Nearest neighbours",

@@ -154,7 +154,7 @@ def test_the_file_has_the_permissions_that_any_new_file_has(tmp_path):
 def test_a_place_that_cannot_be_written_is_refused_and_nothing_is_left(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_bytes(b"old")
-    with pytest.raises(DataError, match="cannot write .*folder: .*; choose another --out"):
+    with pytest.raises(DataError, match=r"cannot write .*folder: .*; choose another --out"):
         write_atomically(tmp_path / "folder", b"new")
     with pytest.raises(DataError, match="cannot write"):
         write_atomically(tmp_path / "file" / "below", b"new")

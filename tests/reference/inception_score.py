@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from mpmath import mp, mpf
 
@@ -28,6 +29,6 @@ def inception_score(rows, splits):
     """Mean and standard deviation (divisor: splits) of the score of contiguous parts."""
     n = len(rows)
     edges = [math.floor(i * n / splits) for i in range(splits + 1)]
-    scores = [score(rows[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    scores = [score(rows[a:b]) for a, b in pairwise(edges)]
     mean = math.fsum(scores) / splits
     return mean, math.sqrt(math.fsum((s - mean) ** 2 for s in scores) / splits)

@@ -30,7 +30,7 @@ def mmd2(real, generated):
 
 def mmd2_over_subsets(real, generated, subsets, subset_size, seed):
     """Mean and standard deviation (divisor: subsets) over random subsets; generated images are drawn first."""
-    random = np.random.RandomState(seed)  # noqa: NPY002  the published protocol's generator
+    random = np.random.RandomState(seed)  # the published protocol's generator
     values = []
     for _ in range(subsets):
         of_generated = random.choice(len(generated), subset_size, replace=False)

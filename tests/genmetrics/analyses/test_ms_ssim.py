@@ -24,7 +24,6 @@ from genmetrics.analyses.ms_ssim import (
     WEIGHTS,
     diversity_of_pairs,
     draw_pairs,
-    mean_and_error,
     ms_ssim,
     ms_ssim_diversity,
     ms_ssim_of_pairs,
@@ -81,9 +80,7 @@ def test_channel_equals_pytorch_msssim(side):
 @pytest.mark.parametrize("side", [200, 165])  # 165 -> 83 -> 42 -> 21 -> 11: odd sides are padded with zeros
 def test_channel_equals_pytorch_msssim_at_odd_sides(side):
     x = blotches(8, side, seed=3, common=0.6)
-    assert ms_ssim(x[:4], x[4:], "msssim-channel") == pytest.approx(
-        pytorch_value(x[:4], x[4:]), abs=AS_PYTORCH_MSSSIM
-    )
+    assert ms_ssim(x[:4], x[4:], "msssim-channel") == pytest.approx(pytorch_value(x[:4], x[4:]), abs=AS_PYTORCH_MSSSIM)
 
 
 @pytest.mark.parametrize("side", [176, 256])
@@ -136,10 +133,7 @@ def test_halving_is_the_convolution_of_the_published_code(x):
 
 
 def test_28_px_halve_to_2():
-    sides = [
-        scale.pixels.shape[-1]
-        for scale in module.moments(torch.zeros(1, 1, 28, 28), PROTOCOLS["msssim-google"])
-    ]
+    sides = [scale.pixels.shape[-1] for scale in module.moments(torch.zeros(1, 1, 28, 28), PROTOCOLS["msssim-google"])]
     assert sides == [28, 14, 7, 4, 2]
 
 
@@ -192,20 +186,14 @@ def test_independent_white_noise_is_near_0(protocol):
 def test_more_noise_means_less_alike(protocol):
     x = blotches(4, 64)
     noise = np.random.default_rng(1).normal(size=x.shape)
-    values = [
-        ms_ssim(x, (x + level * noise).clip(0, 255).astype(np.uint8), protocol)
-        for level in (0, 5, 15, 40, 90)
-    ]
+    values = [ms_ssim(x, (x + level * noise).clip(0, 255).astype(np.uint8), protocol) for level in (0, 5, 15, 40, 90)]
     assert (np.diff(values, axis=0) < 0).all()
 
 
 @both
 def test_more_blur_means_less_alike(protocol):
     x = blotches(4, 64)
-    values = [
-        ms_ssim(x, scipy.ndimage.gaussian_filter(x, (0, 0, sigma, sigma)), protocol)
-        for sigma in (0, 1, 2, 4, 8)
-    ]
+    values = [ms_ssim(x, scipy.ndimage.gaussian_filter(x, (0, 0, sigma, sigma)), protocol) for sigma in (0, 1, 2, 4, 8)]
     assert (np.diff(values, axis=0) < 0).all()
 
 
@@ -419,14 +407,14 @@ def test_standard_error_is_the_dyadic_sum_corrected(n, seed):
     effect = rng.normal(size=n)
     pairs, _ = draw_pairs(n, None, 20, seed)
     values = effect[pairs].sum(axis=1) + 0.1 * rng.normal(size=len(pairs))
-    mean, error, images = mean_and_error(values, pairs)
-    assert mean == pytest.approx(values.mean())
-    assert images == len(np.unique(pairs))
+    found, images = diversity_of_pairs(values, pairs), len(np.unique(pairs))
+    assert found.value == pytest.approx(values.mean())
+    assert (found.std_error is None) == (images < 4)
     if images >= 4:
         dyadic = reference.dyadic_variance(values.tolist(), pairs.tolist())
         dyadic *= images * (images - 1) / ((images - 2) * (images - 3))
         independent = values.var(ddof=1) / len(values)
-        assert error == pytest.approx(math.sqrt(max(dyadic, independent) * (1 + 1 / images)))
+        assert found.std_error == pytest.approx(math.sqrt(max(dyadic, independent) * (1 + 1 / images)))
 
 
 def test_standard_error_of_all_pairs_of_additive_effects_by_hand():
@@ -434,8 +422,25 @@ def test_standard_error_of_all_pairs_of_additive_effects_by_hand():
     # then the variance's factor of 1 + 1/n
     effect = np.array([0.0, 1.0, 4.0, 9.0, 2.0, 2.5])
     pairs, _ = draw_pairs(6)
-    _, error, _ = mean_and_error(effect[pairs].sum(axis=1), pairs)
+    error = diversity_of_pairs(effect[pairs].sum(axis=1), pairs).std_error
     assert error == pytest.approx(2 * effect.std(ddof=1) / math.sqrt(6) * math.sqrt(7 / 6))
+
+
+def test_the_floor_lies_under_the_sum_of_classes_not_under_each():
+    # All pairs of 4 images, twice: once a sum of effects; once so that they cancel at each image.
+    six, _ = draw_pairs(4)
+    effects = np.array([0.0, 0.1, 0.2, 0.4])[six].sum(axis=1)
+    cancelling = np.array([0.1, 0.2, 0.3, 0.3, 0.2, 0.1])  # (0,1) (0,2) (1,2) (0,3) (1,3) (2,3)
+    dyadics, floors = [], []
+    for values in (effects, cancelling):
+        dyadics.append(reference.dyadic_variance(values.tolist(), six.tolist()) * 6 * 1.25)
+        floors.append(values.var(ddof=1) / 6 * 1.25)
+    assert dyadics[0] > floors[0]
+    assert dyadics[1] < 0 < sum(floors) < sum(dyadics)
+    values, classes = np.concatenate([effects, cancelling]), np.repeat([0, 1], 6)
+    pairs, dyadic, floor = np.concatenate([six, six + 4]), sum(dyadics), sum(floors)
+    found = diversity_of_pairs(values, pairs, classes)
+    assert found.std_error == pytest.approx(math.sqrt(max(dyadic, floor)) / 2)
 
 
 def test_interval_by_hand():
@@ -453,9 +458,7 @@ def test_interval_holds_the_true_mean_as_often_as_it_says():
     for seed in range(400):
         x = np.random.default_rng(seed).normal(size=(30, 2))
         pairs, classes = draw_pairs(30, np.arange(30) % 2, 60, seed)
-        found = diversity_of_pairs(
-            np.exp(-((x[pairs[:, 0]] - x[pairs[:, 1]]) ** 2).sum(1) / 2), pairs, classes
-        )
+        found = diversity_of_pairs(np.exp(-((x[pairs[:, 0]] - x[pairs[:, 1]]) ** 2).sum(1) / 2), pairs, classes)
         held += found.low <= 1 / 3 <= found.high
     assert 0.92 - 0.02 < held / 400 < 0.98 + 0.02  # 0.02: two binomial standard errors
 
@@ -508,9 +511,7 @@ BAD_IMAGES = {
         (4, 3, 32, 32), np.float32
     ),
     "got int64": np.zeros((4, 3, 32, 32), np.int64),
-    r"expected images of shape \(n, 3 or 1, height, width\), got \(4, 2, 32, 32\)": np.zeros(
-        (4, 2, 32, 32), np.uint8
-    ),
+    r"expected images of shape \(n, 3 or 1, height, width\), got \(4, 2, 32, 32\)": np.zeros((4, 2, 32, 32), np.uint8),
     r"got \(4, 4, 32, 32\)": np.zeros((4, 4, 32, 32), np.uint8),
     r"got \(4, 32, 32, 3\); move the channels": np.zeros((4, 32, 32, 3), np.uint8),
     r"got \(4, 32, 32\)": np.zeros((4, 32, 32), np.uint8),

@@ -322,8 +322,8 @@ def test_moments_hold_no_copy_of_the_features():
 
 @pytest.mark.parametrize(
     "shape",
-    [(8, 9, 3), (5, 5, 4), (4, 4, 6), (4, 12, 5), (12, 4, 5), (7, 6, 1)],
-    ids=["n, m > d", "n, m = d + 1", "n, m < d", "n < d < m", "m < d < n", "d = 1"],
+    [(8, 9, 3), (5, 5, 4), (4, 4, 4), (4, 4, 6), (4, 12, 5), (12, 4, 5), (7, 6, 1)],
+    ids=["n, m > d", "n, m = d + 1", "n, m = d", "n, m < d", "n < d < m", "m < d < n", "d = 1"],
 )
 def test_influence_is_the_derivative_in_the_weight_of_an_image(shape, monkeypatch):
     """The derivative of the distance as one image gains weight, in 50 digits.

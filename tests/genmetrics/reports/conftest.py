@@ -8,61 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
+from material import HOSTILE, diversity, score, source, tiles
 
-from genmetrics.records import Picture, Record, Score
+from genmetrics.records import Picture, Record
 from genmetrics.reports import pictures, plots
-
-HOSTILE = "</script><img src=x onerror=alert(1)>'\"&{{ 7*7 }}"
-SIGNATURE = "{}|features:digits-cnn/penultimate@3b7c|resize:none|real:digits-test@9f2c|seed:0|revision:1"
-
-
-def score(name: str, numbers: tuple = (4.213, 4.104, 4.322), baseline: tuple | None = None, **rest) -> Score:
-    """A score of (value, low, high), with sensible values for what is not given."""
-    value, low, high = numbers
-    defaults = {
-        "metric": name,
-        "std_error": None,
-        "std_error_generated": None,
-        "interval": "normal, both sides drawn",
-        "better": "lower",
-        "n_real": 899,
-        "n_generated": 5000,
-        "signature": SIGNATURE.format(name),
-        "baseline": baseline and dict(zip(("value", "low", "high", "n"), (*baseline, 898), strict=True)),
-    }
-    return Score(name=name, value=value, low=low, high=high, **{**defaults, **rest})
-
-
-def source(origin: str, n: int, kind: str = "folder") -> dict:
-    """One input as a record describes it."""
-    return {
-        "origin": origin,
-        "kind": kind,
-        "n": n,
-        "sizes": {"8x8": n},
-        "digest": f"{n:08x}" * 8,
-        "classes": list("0123456789"),
-    }
-
-
-def tiles(n: int, side: int, seed: int = 0, channels: int = 1) -> list[np.ndarray]:
-    """Smooth random gradients, uint8 (side, side, channels)."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0 : 1 : side * 1j, 0 : 1 : side * 1j][..., None]
-    waves = [np.sin(6 * (a * x + b * y) + c) for a, b, c in rng.normal(size=(n, 3, channels))]
-    return [np.uint8(127.5 * (wave + 1)) for wave in waves]
-
-
-def diversity(seed: int, shift: float, classes: int = 10) -> dict[str, dict]:
-    """Per-class MS-SSIM as an analysis would report it."""
-    rng = np.random.default_rng(seed)
-    means, halves = rng.uniform(0.12, 0.3, 10) + shift, rng.uniform(0.01, 0.03, 10)
-    return {
-        str(c): {"value": m, "std_error": h / 2, "low": m - h, "high": m + h, "n": 180, "pairs": 100}
-        for c, (m, h) in enumerate(zip(means.tolist()[:classes], halves.tolist(), strict=False))
-    }
 
 
 @pytest.fixture(scope="session")
@@ -77,9 +27,7 @@ def record() -> Record:
         score("kd_digits-cnn", (0.01234, 0.01107, 0.01361), (-0.00012, -0.00061, 0.00037), notes=(near,)),
         diverse,
         score("is_digits-cnn", (8.713, 8.591, 8.835), (9.402, None, None), better="higher", n_real=0),
-        score(
-            "precision", (0.9132, None, None), better="higher", interval="no interval: its coverage was low"
-        ),
+        score("precision", (0.9132, None, None), better="higher", interval="no interval: its coverage was low"),
         score("mine", (12.5, None, None), better="", interval="no interval: a metric of your own"),
     )
     queries, found = tiles(4, 8, seed=3), [[tiles(3, 8, seed=10 * i + j) for j in range(3)] for i in range(4)]
@@ -106,9 +54,7 @@ def record() -> Record:
     shown = (
         Picture("Generated", caption, "image/png", sheet),
         Picture("Nearest training images", nearest, "image/png", neighbours),
-        Picture(
-            "Diversity", "Below the line, samples differ more than real images.", "image/svg+xml", scatter
-        ),
+        Picture("Diversity", "Below the line, samples differ more than real images.", "image/svg+xml", scatter),
     )
     return dataclasses.replace(base, pictures=shown)
 

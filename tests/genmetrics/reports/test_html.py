@@ -5,10 +5,11 @@ import dataclasses
 import math
 
 import pytest
-from reading import Page
+from material import Page
 
 from genmetrics.records import Record
 from genmetrics.reports import html, wording
+
 
 @pytest.fixture(scope="module")
 def page(record) -> Page:

@@ -6,9 +6,8 @@ import struct
 
 import numpy as np
 import pytest
-from conftest import HOSTILE, score, tiles
+from material import HOSTILE, Page, score, tiles
 from PIL import Image
-from reading import Page
 
 from genmetrics.records import Picture, Record
 from genmetrics.reports import overview, pictures, wording

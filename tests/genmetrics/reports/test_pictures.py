@@ -34,9 +34,7 @@ def test_small_images_are_enlarged_by_a_whole_factor_without_smoothing():
     image = np.arange(64, dtype=np.uint8).reshape(8, 8, 1) * 4
     sheet = pixels(contact_sheet([image, image], columns=2, scale=3))
     assert sheet.shape == (24 + 2 * GAP, 2 * 24 + 3 * GAP, 3)
-    np.testing.assert_array_equal(
-        sheet[GAP : GAP + 24, GAP : GAP + 24, 0], image[..., 0].repeat(3, 0).repeat(3, 1)
-    )
+    np.testing.assert_array_equal(sheet[GAP : GAP + 24, GAP : GAP + 24, 0], image[..., 0].repeat(3, 0).repeat(3, 1))
 
 
 def test_images_are_in_reading_order():
@@ -75,9 +73,7 @@ def test_same_images_same_bytes():
     assert contact_sheet([flat(7, 8, 8)] * 4) == contact_sheet([flat(7, 8, 8)] * 4)
 
 
-@pytest.mark.parametrize(
-    "bad", [np.zeros((8, 8, 3)), np.zeros((8, 8, 2), np.uint8), np.zeros((0, 8, 3), np.uint8)]
-)
+@pytest.mark.parametrize("bad", [np.zeros((8, 8, 3)), np.zeros((8, 8, 2), np.uint8), np.zeros((0, 8, 3), np.uint8)])
 def test_what_is_not_an_image_is_refused(bad):
     with pytest.raises(DataError, match=r"image 1: expected uint8 \(h, w, 1 or 3\), got"):
         contact_sheet([flat(0, 8, 8), bad])

@@ -1,0 +1,65 @@
+"""One side of a comparison: an image set and what a network says of it, in canonical order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmetrics.features import Features
+from genmetrics.sources import ImageSet
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One image set and its features, in canonical order; `rows` picks some of it."""
+
+    images: ImageSet
+    features: Features
+    rows: NDArray[np.intp]  # canonical positions
+
+    @classmethod
+    def of(cls, images: ImageSet, features: Features) -> Side:
+        return cls(images, features, np.arange(images.n))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def subset(self, n: int, seed: int) -> Side:
+        """`n` images drawn without replacement (all, if there are no more)."""
+        if n >= len(self):
+            return self
+        drawn = np.random.default_rng(seed).choice(len(self), n, replace=False)
+        return replace(self, rows=self.rows[np.sort(drawn)])
+
+    def output(self, name: str) -> NDArray[np.float32]:
+        """An output of the network; "embedding" is its logits, or its features if it has none."""
+        return self.features.outputs[self.output_name(name)][self.rows]
+
+    def output_name(self, name: str) -> str:
+        if name == "embedding":
+            return "logits" if "logits" in self.features.outputs else "features"
+        return name
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        labels = self.images.labels
+        return None if labels is None else labels[self.features.order[self.rows]]
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        return self.images.classes
+
+    def take(self, rows: Iterable[int], channels: int | None = None) -> list[NDArray[np.uint8]]:
+        """The images at these positions, uint8 (h, w, c)."""
+        return self.images.take(self.features.order[self.rows[np.asarray(rows, dtype=np.intp)]], channels)
+
+    @property
+    def size_text(self) -> str:
+        """'28x28', or 'mixed'."""
+        if len(self.images.sizes) > 1:
+            return "mixed"
+        height, width = next(iter(self.images.sizes))
+        return f"{height}x{width}"

@@ -1,0 +1,30 @@
+"""What runs on CUDA gives what the CPU gives. Run with: pytest -m gpu"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import genmetrics as gm
+from genmetrics.digits import splits
+
+pytestmark = pytest.mark.gpu
+
+
+def test_digit_features_on_cuda_are_those_of_the_cpu():
+    images = splits().test.images
+    cpu, cuda = (
+        gm.extract(images, "digits-cnn", ("features", "logits"), device=device, cache=False)
+        for device in ("cpu", "cuda")
+    )
+    for name in cpu:
+        error = np.linalg.norm(cpu[name] - cuda[name]) / np.linalg.norm(cpu[name])
+        assert error < 1e-4  # float32 convolutions, other algorithms
+
+
+def test_ms_ssim_on_cuda_is_that_of_the_cpu():
+    import torch
+
+    a, b = np.random.default_rng(0).integers(0, 256, (2, 16, 3, 64, 64), dtype=np.uint8)
+    on_cuda = gm.ms_ssim(torch.from_numpy(a).cuda(), torch.from_numpy(b).cuda())
+    np.testing.assert_allclose(on_cuda, gm.ms_ssim(a, b), atol=1e-9)  # float64 on both
