@@ -69,9 +69,7 @@ def row(name, draw, value_of_pairs, truth, n, classes, pairs, sets):
     low = high = 0
     for number in range(sets):
         drawn, of = draw_pairs(n, labels, pairs, seed=number)
-        found = diversity_of_pairs(
-            value_of_pairs(draw(np.random.default_rng([2, number]), n), drawn), drawn, of
-        )
+        found = diversity_of_pairs(value_of_pairs(draw(np.random.default_rng([2, number]), n), drawn), drawn, of)
         low, high = low + (found.high < truth), high + (found.low > truth)
         errors.append(found.value - truth)
         widths.append(found.high - found.low)

@@ -40,7 +40,7 @@ def to_numpy(array: Any) -> NDArray[Any]:
 
 
 def as_features(array: Any, name: str, *, at_least: int = 1) -> NDArray[Any]:
-    """`array` as finite features, shape (n, d), float32 or float64 as given (anything else as float64); n >= `at_least`.
+    """`array` as finite features, (n, d), float32 or float64 as given (anything else as float64); n >= `at_least`.
 
     No copy is made of float32 or float64 input: the metrics convert block by block.
 

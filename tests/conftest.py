@@ -1,12 +1,10 @@
-"""What every test shares: a cache of its own, real image files, the shared data where it is present."""
+"""What every test shares: a cache of its own, the shared data where it is present."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPO.parent / "shared" / "data"
@@ -26,12 +24,3 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the image packs in {SHARED_DATA.relative_to(REPO.parent)}")
     return SHARED_DATA
-
-
-def save_pngs(folder: Path, images: np.ndarray, labels: np.ndarray | None = None) -> Path:
-    """Images as folder/00000.png, or folder/label/00000.png."""
-    for i, image in enumerate(images):
-        place = folder if labels is None else folder / str(labels[i])
-        place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(place / f"{i:05d}.png")
-    return folder

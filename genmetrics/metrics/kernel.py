@@ -59,7 +59,7 @@ def kernel_distance(
                 f"{name}: {len(z)} images, but subsets of {subset_size} are asked; lower subset_size, "
                 "or pass subsets=None for the estimate over all pairs"
             )
-    random = np.random.RandomState(seed)  # noqa: NPY002  the generator of the published protocol
+    random = np.random.RandomState(seed)
     values = []
     for _ in range(subsets):
         y_subset = y[random.choice(len(y), subset_size, replace=False)]

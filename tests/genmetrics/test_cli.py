@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import save_pngs
+from image_files import save_pngs
 from PIL import Image
 
 from genmetrics.cli import main

@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import save_pngs
+from image_files import save_pngs
 
 import genmetrics as gm
 from genmetrics._checks import DataError, UnknownNameError
@@ -122,9 +122,9 @@ def test_class_folders_give_ms_ssim_within_classes(digits, tmp_path):
 
 
 def test_labels_can_be_given_beside_an_array(digits):
-    score = gm.evaluate(
-        digits.test.images, digits.held_out.images, labels=digits.held_out.labels, metrics=["ms-ssim"], extractor="pixels"
-    )["ms-ssim"]
+    images, labels = digits.held_out
+    record = gm.evaluate(digits.test.images, images, labels=labels, metrics=["ms-ssim"], extractor="pixels")
+    score = record["ms-ssim"]
     assert len(score.details["per_class"]) == 10
 
 
@@ -169,7 +169,7 @@ def test_an_unknown_metric_suggests_the_nearest_before_anything_is_read():
 
 
 def test_no_extractor_is_an_error_that_names_the_choices(digits):
-    with pytest.raises(DataError, match="no extractor chosen.*pixels, digits-cnn, module:PATH"):
+    with pytest.raises(DataError, match=r"no extractor chosen.*pixels, digits-cnn, module:PATH"):
         gm.evaluate(digits.test.images, digits.held_out.images)
 
 

@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import save_pngs
+from image_files import save_pngs
 
 import genmetrics as gm
 from genmetrics._checks import DataError, UnknownNameError

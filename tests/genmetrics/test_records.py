@@ -142,13 +142,14 @@ def test_a_write_makes_folders_and_replaces_the_old_file(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
 
 
-def test_the_file_has_the_permissions_that_any_new_file_has(tmp_path):
-    old = os.umask(0o027)
+@pytest.mark.parametrize(("umask", "mode"), [(0o002, 0o664), (0o027, 0o640)])
+def test_the_file_has_the_permissions_that_any_new_file_has(umask, mode, tmp_path):
+    old = os.umask(umask)
     try:
         write_atomically(tmp_path / "file", b"")
     finally:
         os.umask(old)
-    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
 
 
 def test_a_place_that_cannot_be_written_is_refused_and_nothing_is_left(tmp_path):

@@ -92,9 +92,7 @@ def google(a, b):
 def channel(a, b):
     """MS-SSIM of two (c, h, w) images, mean over channels of each channel's product."""
     each = terms(a, b, halve_padding_zeros)
-    products = [
-        math.prod(power(x, weight) for x, weight in zip(column, WEIGHTS, strict=True)) for column in each.T
-    ]
+    products = [math.prod(power(x, weight) for x, weight in zip(column, WEIGHTS, strict=True)) for column in each.T]
     return sum(products) / len(products)
 
 

@@ -437,6 +437,7 @@ def test_the_floor_lies_under_the_sum_of_classes_not_under_each():
         floors.append(values.var(ddof=1) / 6 * 1.25)
     assert dyadics[0] > floors[0]
     assert dyadics[1] < 0 < sum(floors) < sum(dyadics)
+    assert diversity_of_pairs(cancelling, six).std_error == pytest.approx(math.sqrt(floors[1]))
     values, classes = np.concatenate([effects, cancelling]), np.repeat([0, 1], 6)
     pairs, dyadic, floor = np.concatenate([six, six + 4]), sum(dyadics), sum(floors)
     found = diversity_of_pairs(values, pairs, classes)

@@ -73,7 +73,8 @@ def test_the_weights_enter_the_signature(tmp_path, images):
     for seed in (0, 1):
         torch.manual_seed(seed)
         name = script(Net().eval(), tmp_path / "net.pt")
-        signatures.append(gm.evaluate(images[:35], images[35:], metrics=["frechet"], extractor=name)["frechet"].signature)
+        record = gm.evaluate(images[:35], images[35:], metrics=["frechet"], extractor=name)
+        signatures.append(record["frechet"].signature)
     assert signatures[0] != signatures[1]
 
 

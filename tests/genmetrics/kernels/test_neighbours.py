@@ -90,6 +90,29 @@ def test_the_proposals_need_not_be_right(metric, monkeypatch):
 
 
 @pytest.mark.parametrize("metric", ["l1", "l2"])
+def test_proposals_that_lead_by_less_than_float32_can_see_are_not_believed(metric, monkeypatch):
+    """The last of the candidates seems 1e-8 farther than the first of them; nearer ones were left out."""
+    references = 1 + 1e-9 * np.arange(40)[:, None]
+
+    def plausible(x, y, k, metric):
+        return np.arange(40 - k, 40)[None], np.array([1 + 1e-9 * (40 - k) + 1e-8])
+
+    monkeypatch.setattr(neighbours, "propose", plausible)
+    assert k_nearest(np.zeros((1, 1)), references, 1, metric)[0].tolist() == [[0]]
+
+
+@pytest.mark.parametrize("metric", ["l1", "l2"])
+def test_proposals_that_are_all_tied_are_not_believed(metric, monkeypatch):
+    """All at distance 0, where float32 makes no error at all: the index may still propose any of them."""
+
+    def last_ones(x, y, k, metric):
+        return np.arange(len(y) - k, len(y))[None], np.zeros(1)
+
+    monkeypatch.setattr(neighbours, "propose", last_ones)
+    assert k_nearest(np.zeros((1, 2)), np.zeros((40, 2)), 3, metric)[0].tolist() == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize("metric", ["l1", "l2"])
 def test_clearly_separated_references_are_not_compared_with_all(metric, monkeypatch):
     calls = []
     monkeypatch.setattr(neighbours, "ranked", lambda *given: calls.append(given) or ranked(*given))

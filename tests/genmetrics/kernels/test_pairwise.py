@@ -133,6 +133,32 @@ def test_exact_differences_are_taken_only_where_the_expansion_is_in_doubt(monkey
     assert square.tolist() == [[1.0, 4e12]]
 
 
+@pytest.mark.parametrize(
+    ("distance", "scale", "within", "beyond"),
+    [("half_sq", 1.0, 12.0, 13.0), ("half_sq", 10.0, 120.0, 130.0), ("sq", 10.0, 85.0, 95.0), ("l2", 0.5, 40.0, 42.0)],
+)
+def test_pairs_within_80_of_the_nearest_are_made_exact_and_the_others_left(distance, scale, within, beyond):
+    """The nearest at scale h (D of 1/2 or 1). By half_sq: 12 h is D = 72, 13 h is D = 84.5; by sq 8.5 h is 72.25,
+    9.5 h is 90.25; by l2 80 h is 80, 84 h is 84. The squares given are off by a thousandth, and are in doubt."""
+    x = about_0([[1e7]])
+    apart = np.array([scale, within, beyond])
+    y = about_0(1e7 + apart[:, None])
+    square = apart[None] ** 2 * 1.001
+    make_exact(square, x, y, distance, scale, np.array([np.inf]))
+    assert square[0, 0] == apart[0] ** 2
+    assert square[0, 1] == apart[1] ** 2
+    assert square[0, 2] == apart[2] ** 2 * 1.001
+
+
+def test_what_matters_goes_by_the_nearest_of_earlier_blocks_too():
+    """With a reference at D = 0 seen before, one at D = 98 no longer matters."""
+    x, y = about_0([[1e7]]), about_0([[1e7 + 14]])
+    for nearest, expected in ((np.inf, 196.0), (0.0, 200.0)):
+        square = np.array([[200.0]])
+        make_exact(square, x, y, "half_sq", 1.0, np.array([nearest]))
+        assert square[0, 0] == expected
+
+
 def test_a_block_is_centred():
     block = centred(np.array([[1, 2], [3, 4]], np.float32), np.array([1.0, 1.0]))
     assert isinstance(block, Centred)

@@ -133,6 +133,15 @@ def test_one_far_outlier_in_either_set_does_not_blur_the_others(distance, shift)
     assert ddm(test, generated, distance).value == pytest.approx(brute_force(test, generated, distance), **TOLERANCE)
 
 
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_clusters_far_from_the_centre_keep_the_digits_of_their_small_distances(distance):
+    """Around -2^20 and 2^20 on a grid of 2^-10, so that nothing but the expansion of the square is rounded."""
+    rng = np.random.default_rng(30)
+    far = np.repeat([[-(2.0**20)], [2.0**20]], 20, axis=0)
+    test, generated = far + rng.integers(-2000, 2000, (2, 40, 3)) / 1024
+    assert ddm(test, generated, distance).value == pytest.approx(slow.ddm(test, generated, distance), **TOLERANCE)
+
+
 @pytest.mark.parametrize("n", [1, ROWS - 1, ROWS, ROWS + 1, 2 * ROWS + 1])
 @pytest.mark.parametrize("m", [1, COLUMNS - 1, COLUMNS, COLUMNS + 1, 2 * COLUMNS + 1])
 def test_agrees_with_brute_force_at_the_edges_of_blocks(n, m):
@@ -159,6 +168,13 @@ def test_terms_too_small_to_add_do_not_make_it_infinite():
 
 
 # the certified interval
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_the_certified_interval_reaches_as_far_down_as_up(distance):
+    result = ddm(normal(20, 3, 24), normal(30, 3, 25), distance)
+    assert 0 < result.upper - result.value < 1e-8
+    assert result.value - result.lower == pytest.approx(result.upper - result.value, rel=1e-5)
 
 
 @given(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from material import HOSTILE, diversity, score, source, tiles
+from report_material import HOSTILE, diversity, score, source, tiles
 
 from genmetrics.records import Picture, Record
 from genmetrics.reports import pictures, plots

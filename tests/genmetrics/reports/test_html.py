@@ -5,7 +5,7 @@ import dataclasses
 import math
 
 import pytest
-from material import Page
+from report_material import Page
 
 from genmetrics.records import Record
 from genmetrics.reports import html, wording

@@ -6,8 +6,8 @@ import struct
 
 import numpy as np
 import pytest
-from material import HOSTILE, Page, score, tiles
 from PIL import Image
+from report_material import HOSTILE, Page, score, tiles
 
 from genmetrics.records import Picture, Record
 from genmetrics.reports import overview, pictures, wording
