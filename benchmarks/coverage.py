@@ -76,12 +76,20 @@ def cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, Draw, int, int
 
 def one_sided_cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, int]]:
     for classes, sharpness, n in ((10, 8.0, 500), (10, 3.0, 500), (100, 6.0, 2000)):
-        yield (f"inception-score classes={classes} sharpness={sharpness} n={n}",
-               inception_score_estimate, logits(classes, sharpness), n)
+        yield (
+            f"inception-score classes={classes} sharpness={sharpness} n={n}",
+            inception_score_estimate,
+            logits(classes, sharpness),
+            n,
+        )
     for d in (2, 10):
         generated = gaussian(d, 1, 1.2)(np.random.default_rng(7), 500)
-        yield (f"ddm over test d={d} n=300",
-               lambda test, generated=generated, **_: ddm_estimate(test, generated), gaussian(d, 1), 300)
+        yield (
+            f"ddm over test d={d} n=300",
+            lambda test, generated=generated, **_: ddm_estimate(test, generated),
+            gaussian(d, 1),
+            300,
+        )
 
 
 def difference_cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, Draw, int]]:

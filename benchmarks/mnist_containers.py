@@ -54,8 +54,7 @@ def same_in_all_containers(test: tuple, train: tuple, extractor: str) -> list[di
             folder.mkdir()
             sets[name] = written(folder, images, labels)
         records = {
-            kind: gm.evaluate(sets["real"][kind], sets["generated"][kind], extractor=extractor)
-            for kind in sets["real"]
+            kind: gm.evaluate(sets["real"][kind], sets["generated"][kind], extractor=extractor) for kind in sets["real"]
         }
     rows = []
     for score in records["folder"]:

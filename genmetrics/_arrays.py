@@ -43,9 +43,7 @@ def layout_of(shape: tuple[int, ...], layout: str | None, where: str) -> str:
         raise DataError(f"{where}: an array of shape {shape} holds no pixels")
     if len(shape) == 3:
         if shape[2] in (3, 4):
-            raise DataError(
-                f"{where}: shape {shape} looks like one colour image; give an array of many: (n, h, w, 3)"
-            )
+            raise DataError(f"{where}: shape {shape} looks like one colour image; give an array of many: (n, h, w, 3)")
         return "nhw"
     fits = [known for known in LAYOUTS if shape[known.index("c")] in (1, 3) and layout in (None, known)]
     if len(fits) == 1:
@@ -56,8 +54,7 @@ def layout_of(shape: tuple[int, ...], layout: str | None, where: str) -> str:
         raise DataError(f"{where}: shape {shape} does not hold 1 or 3 channels as layout='{layout}' says")
     if 4 in (shape[1], shape[3]):
         raise DataError(
-            f"{where}: shape {shape} has 4 channels, so one is alpha; "
-            "composite the images on a background first"
+            f"{where}: shape {shape} has 4 channels, so one is alpha; composite the images on a background first"
         )
     raise DataError(f"{where}: shape {shape} has neither 1 nor 3 channels, first or last")
 
@@ -65,9 +62,7 @@ def layout_of(shape: tuple[int, ...], layout: str | None, where: str) -> str:
 def range_of(dtype: np.dtype[Any], declared: Range | None, where: str) -> Range | None:
     """The values of black and white: 0 and 255 for integers, as declared for floats, None if undeclared."""
     if dtype.kind not in "uif":
-        raise DataError(
-            f"{where}: {dtype} values are not pixels; give uint8, or floats with value_range=(0, 1)"
-        )
+        raise DataError(f"{where}: {dtype} values are not pixels; give uint8, or floats with value_range=(0, 1)")
     return (0, 255) if dtype.kind in "ui" else declared
 
 
@@ -114,9 +109,7 @@ def survey(rows: Rows, value_range: Range | None, where: str) -> tuple[list[byte
             if value_range is not None and rows.dtype != np.uint8:
                 out += outside(good, value_range)
     if bad:
-        raise DataError(
-            f"{where}: {len(bad)} of {len(digests)} images hold NaN or inf, first is image {bad[0]}"
-        )
+        raise DataError(f"{where}: {len(bad)} of {len(digests)} images hold NaN or inf, first is image {bad[0]}")
     if out and rows.dtype.kind in "ui":
         raise DataError(
             f"{where}: integers from {lowest} to {highest}, but pixels lie in 0..255; convert them to uint8"
@@ -232,9 +225,7 @@ class Member:
 def as_array(source: Any, name: str) -> np.ndarray:
     """A NumPy view of an array or a tensor; a list is neither."""
     if not hasattr(source, "__array__"):
-        raise DataError(
-            f"{name}: cannot read images from a {type(source).__name__}; give a path or one array"
-        )
+        raise DataError(f"{name}: cannot read images from a {type(source).__name__}; give a path or one array")
     try:
         return to_numpy(source)
     except TypeError as error:  # bfloat16
@@ -265,9 +256,7 @@ def keys_of(path: Path, where: str) -> tuple[str, np.ndarray | None]:
                 with archive.open(member) as file:
                     headers[member.removesuffix(".npy")] = read_header(file)
         named = [key for key in IMAGE_KEYS if key in headers]
-        like_images = [
-            k for k, (shape, _, dtype) in headers.items() if len(shape) in (3, 4) and dtype.kind in "uif"
-        ]
+        like_images = [k for k, (shape, _, dtype) in headers.items() if len(shape) in (3, 4) and dtype.kind in "uif"]
         found = named if len(named) == 1 else like_images
         if len(found) != 1:
             held = ", ".join(f"{key} {shape}" for key, (shape, _, _) in headers.items()) or "no arrays"

@@ -59,9 +59,7 @@ def inspect(data: bytes, where: str) -> Header:
         check_mode(image, data, where)
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a JPEG with previews
         if frames > 1:
-            raise DataError(
-                f"{where} is animated, it holds {frames} frames; save each frame as an image of its own"
-            )
+            raise DataError(f"{where} is animated, it holds {frames} frames; save each frame as an image of its own")
         notes = tuple(notes_of(image))
         image.verify()  # PNG: the checksum of every chunk
         if "alpha" in notes:
@@ -114,9 +112,7 @@ def open_image(data: bytes) -> ImageFile:
 def check_size(height: int, width: int, where: str) -> None:
     """The pixels fit in memory. (Pillow itself refuses an image without any.)"""
     if height * width > MAX_PIXELS:
-        raise DataError(
-            f"{where} is {height}x{width}, more than the {MAX_PIXELS} pixels that an image may have"
-        )
+        raise DataError(f"{where} is {height}x{width}, more than the {MAX_PIXELS} pixels that an image may have")
 
 
 def check_mode(image: ImageFile, data: bytes, where: str) -> None:
@@ -159,6 +155,5 @@ def refuse_transparency(image: ImageFile, where: str) -> None:
     transparent = image.width * image.height - opaque
     if transparent:
         raise DataError(
-            f"{where} has {count(transparent, 'transparent pixel')}; "
-            "composite the images on a background first"
+            f"{where} has {count(transparent, 'transparent pixel')}; composite the images on a background first"
         )

@@ -40,7 +40,8 @@ def compare(record_a: Record, record_b: Record) -> tuple[Difference, ...]:
         raise DataError(
             f"the records share no metric: {[s.metric for s in record_a]} against {[s.metric for s in record_b]}"
         )
-    same = record_a.inputs["generated"].get("content") == record_b.inputs["generated"].get("content")
+    content = [record.inputs.get("generated", {}).get("content") for record in (record_a, record_b)]
+    same = content[0] is not None and content[0] == content[1]
     return tuple(difference(a, b, same) for a, b in shared)
 
 

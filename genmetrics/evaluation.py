@@ -1,6 +1,6 @@
 """From image sets to a record: the main path. Start reading here.
 
-    images --sources--> uint8 --extractor, features--> float32 (n, d) --metrics--> Estimate --> Score --> Record
+images --sources--> uint8 --extractor, features--> float32 (n, d) --metrics--> Estimate --> Score --> Record
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ def evaluate(
     refuse_what_it_lacks(chosen, network)
     given = {"real": real, "generated": generated, **({} if train is None else {"train": train})}
     opened = {
-        name: open_images(
-            source, name, value_range=value_range, labels=labels if name == "generated" else None
-        )
+        name: open_images(source, name, value_range=value_range, labels=labels if name == "generated" else None)
         for name, source in given.items()
     }
     same_image_size(opened, network)
@@ -136,9 +134,7 @@ def lacking(metric: Metric, outputs: Iterable[str]) -> str | None:
     return next(iter(sorted(wanted - set(outputs))), None)
 
 
-def refuse_what_it_lacks(
-    chosen: list[str] | None, network: Extractor, outputs: Iterable[str] | None = None
-) -> None:
+def refuse_what_it_lacks(chosen: list[str] | None, network: Extractor, outputs: Iterable[str] | None = None) -> None:
     """Every chosen metric finds the output it needs; a `module:` network's outputs are known once it has run.
 
     Raises:
@@ -234,9 +230,7 @@ def signature_of(metric: Metric, real: Side, generated: Side, network: Extractor
     ).signature
 
 
-def own_score(
-    name: str, function: Callable[..., float], sides: Mapping[str, Side], network: Extractor
-) -> Score:
+def own_score(name: str, function: Callable[..., float], sides: Mapping[str, Side], network: Extractor) -> Score:
     """A row for a metric of the caller's own."""
     real, generated = sides["real"], sides["generated"]
     value = float(function(real.output("features"), generated.output("features")))

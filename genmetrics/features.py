@@ -123,9 +123,7 @@ def features_of(
     return Features({name: value[order] for name, value in content.items()}, digests[order], order, cached)
 
 
-def run_network(
-    images: ImageSet, extractor: Extractor, channels: int, progress: Progress
-) -> dict[str, NDArray[Any]]:
+def run_network(images: ImageSet, extractor: Extractor, channels: int, progress: Progress) -> dict[str, NDArray[Any]]:
     """Outputs (n, d) in the order of the source, and "digests" (n, 32)."""
     kept: dict[str, list[NDArray[Any]]] = {}
     digests = np.empty((images.n, DIGEST_BYTES), np.uint8)

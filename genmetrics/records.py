@@ -138,7 +138,10 @@ class Record:
         where = "record"
         if not text.lstrip().startswith("{"):
             where = text
-            text = Path(source).read_text(encoding="utf-8")
+            try:
+                text = Path(source).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise DataError(f"{where}: not a readable record ({error})") from None
         try:
             content = json.loads(text)
         except json.JSONDecodeError as error:

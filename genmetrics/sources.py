@@ -112,9 +112,7 @@ class ImageSet:
         if channels not in (None, 1, 3):
             raise ValueError(f"channels must be 1, 3 or None, got {channels!r}")
         if channels == 1 and self.channels == 3:
-            raise DataError(
-                f"{self.name}: {self.origin} is in colour, but grey images are needed; convert it first"
-            )
+            raise DataError(f"{self.name}: {self.origin} is in colour, but grey images are needed; convert it first")
         return channels or self.channels
 
     def summary(self) -> dict[str, Any]:
@@ -162,17 +160,13 @@ def open_images(
         return source
     if layout is not None:
         one_of(layout, "layout", LAYOUTS)
-    declared = next(
-        (known for known in RANGES if value_range is not None and tuple(value_range) == known), None
-    )
+    declared = next((known for known in RANGES if value_range is not None and tuple(value_range) == known), None)
     if value_range is not None and declared is None:
         raise DataError(f"{name}: value_range must be (0, 1), (-1, 1) or (0, 255), got {value_range!r}")
     if isinstance(source, str | os.PathLike):
         return open_path(Path(source), name, labels, declared, layout)
     array = as_array(source, name)
-    return open_array(
-        InMemory(array), name, "array", f"array of shape {array.shape}", labels, declared, layout
-    )
+    return open_array(InMemory(array), name, "array", f"array of shape {array.shape}", labels, declared, layout)
 
 
 def open_path(path: Path, name: str, labels: Any, declared: Range | None, layout: str | None) -> ImageSet:
@@ -209,9 +203,7 @@ def as_labels(labels: Any, n: int, name: str) -> tuple[np.ndarray | None, tuple[
     values = to_numpy(labels)
     if values.ndim != 1 or len(values) != n:
         shape = f"{len(values)} labels" if values.ndim == 1 else f"labels of shape {values.shape}"
-        raise DataError(
-            f"{name}: {shape} for {count(n, 'image')}; give one label for each image, in their order"
-        )
+        raise DataError(f"{name}: {shape} for {count(n, 'image')}; give one label for each image, in their order")
     if values.dtype.kind not in "iubU":
         raise DataError(f"{name}: labels must be integers or strings, got {values.dtype}")
     unique, where = np.unique(values, return_inverse=True)
@@ -247,9 +239,7 @@ class Files:
             return reader(file)
         except BAD_ZIP as error:
             reason = getattr(error, "strerror", None) or error
-            raise DataError(
-                f"{self.where(file)} cannot be read ({reason}); remove it or save it again"
-            ) from None
+            raise DataError(f"{self.where(file)} cannot be read ({reason}); remove it or save it again") from None
 
     def scan(self, names: list[str]) -> list[Header]:
         """Read every file once, keep its digest, return what its header says."""
@@ -285,9 +275,7 @@ def open_files(files: Files, kind: Kind, found: list[str], labels: Any) -> Image
     others = sorted((file for file in found if not file.lower().endswith(SUFFIXES)), key=natural)
     if not names:
         seen = f", only {count(len(others), 'other file')} (first: {others[0]})" if others else ""
-        raise DataError(
-            f"{files.name}: {files.origin} holds no images{seen}; known types: {' '.join(SUFFIXES)}"
-        )
+        raise DataError(f"{files.name}: {files.origin} holds no images{seen}; known types: {' '.join(SUFFIXES)}")
     classes, warnings = classes_of(names)
     indexes, class_names = as_labels(classes if labels is None else labels, len(names), files.name)
     headers = files.scan(names)
@@ -317,9 +305,7 @@ def classes_of(names: list[str]) -> tuple[list[str] | None, list[str]]:
     classes = [below[root] for below in folders if len(below) > root]
     if classes and len(classes) < len(names):
         loose = len(names) - len(classes)
-        return None, [
-            f"no labels, because {count(loose, 'image')} of {len(names)} lie outside the class folders"
-        ]
+        return None, [f"no labels, because {count(loose, 'image')} of {len(names)} lie outside the class folders"]
     return classes or None, []
 
 
@@ -333,9 +319,7 @@ def notes_on_headers(names: list[str], headers: list[Header]) -> Iterator[str]:
     for key, (noun, what) in NOTES.items():
         yield from told([key in header.notes for header in headers], noun, what)
     if len({header.grey for header in headers}) == 2:
-        yield from told(
-            [header.grey for header in headers], "grey image", "among colour ones repeated to RGB"
-        )
+        yield from told([header.grey for header in headers], "grey image", "among colour ones repeated to RGB")
     sizes = Counter((header.height, header.width) for header in headers)
     if len(sizes) > 1:
         (height, width), many = sizes.most_common(1)[0]

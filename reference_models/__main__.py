@@ -49,9 +49,7 @@ def main() -> None:
 
 
 seed_option = click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
-device_option = click.option(
-    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."
-)
+device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 
@@ -90,15 +88,11 @@ def train_command(name: str) -> click.Command:
     cls = models.find(name)
 
     @click.command(name, help=inspect.getdoc(inspect.getmodule(cls)), short_help=cls.paper)
-    @click.option(
-        "--dataset", required=True, help="digits, or an .npz file with uint8 images x and labels y."
-    )
+    @click.option("--dataset", required=True, help="digits, or an .npz file with uint8 images x and labels y.")
     @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
     @click.option("--preset", type=click.Choice(["paper", "quick"]), default="paper", show_default=True)
     @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out, if it holds one.")
-    @click.option(
-        "--checkpoint-every", type=click.IntRange(min=1), default=500, show_default=True, help="Steps."
-    )
+    @click.option("--checkpoint-every", type=click.IntRange(min=1), default=500, show_default=True, help="Steps.")
     @seed_option
     @device_option
     @flags.options(cls.Config)
@@ -127,9 +121,7 @@ def train_command(name: str) -> click.Command:
 @main.command()
 @run_argument
 @click.option("--n", required=True, type=click.IntRange(min=1), help="How many images.")
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="A file PATH.npz, or a folder for PNGs."
-)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A file PATH.npz, or a folder for PNGs.")
 @seed_option
 @device_option
 def sample(run: Path, n: int, out: Path, seed: int, device: str) -> None:
@@ -150,9 +142,7 @@ def evaluate(run: Path, as_json: bool, seed: int, device: str) -> None:
     """How well the model in RUN does on images that it was not trained on."""
     model, dataset = trained(run, device)
     result = model.evaluate(dataset, seed)
-    click.echo(
-        json.dumps(result, indent=2) if as_json else "\n".join(f"{k:<20}{v:.4f}" for k, v in result.items())
-    )
+    click.echo(json.dumps(result, indent=2) if as_json else "\n".join(f"{k:<20}{v:.4f}" for k, v in result.items()))
 
 
 @main.command()
@@ -181,9 +171,7 @@ def trained(run: Path, device: str) -> tuple[Any, Any]:
     if dataset.digest() != settings["dataset_sha256"]:
         raise DataError(f"{settings['dataset']} is no longer the data that {run} was trained on")
     if not (run / training.CHECKPOINT).exists():
-        raise DataError(
-            f"{run} holds no checkpoint yet; continue it with `train {settings['model']} --resume`"
-        )
+        raise DataError(f"{run} holds no checkpoint yet; continue it with `train {settings['model']} --resume`")
     config = flags.from_json(models.find(settings["model"]).Config, settings["config"])
     model = models.build(settings["model"], config, dataset, training.choose_device(device), settings["seed"])
     training.load_checkpoint(model, run / training.CHECKPOINT)

@@ -86,8 +86,7 @@ def from_npz(path: str) -> Dataset:
     if tenth < 1:
         raise DataError(f"{path}: {len(images)} images, but at least 10 are needed to split off a test set")
     train, test, held_out = (
-        Images(images[rows], labels[rows])
-        for rows in digits.split_indices(labels, (tenth, tenth), SPLIT_SEED)
+        Images(images[rows], labels[rows]) for rows in digits.split_indices(labels, (tenth, tenth), SPLIT_SEED)
     )
     return Dataset(str(path), train, test, held_out, int(labels.max()) + 1 if "y" in arrays else 0)
 
@@ -106,9 +105,7 @@ def channels_first(images: np.ndarray, path: str) -> np.ndarray:
         return images
     if images.ndim == 4 and images.shape[3] in (1, 3):
         return images.transpose(0, 3, 1, 2)
-    raise DataError(
-        f"{path}: x has shape {images.shape}; expected (n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w)"
-    )
+    raise DataError(f"{path}: x has shape {images.shape}; expected (n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w)")
 
 
 def as_labels(labels: np.ndarray | None, n: int, path: str) -> np.ndarray:
@@ -120,7 +117,5 @@ def as_labels(labels: np.ndarray | None, n: int, path: str) -> np.ndarray:
     if labels is None:
         return np.zeros(n, np.int64)
     if labels.shape != (n,) or labels.dtype.kind not in "iu" or labels.min() < 0:
-        raise DataError(
-            f"{path}: y has shape {labels.shape}, dtype {labels.dtype}; expected {n} class numbers from 0"
-        )
+        raise DataError(f"{path}: y has shape {labels.shape}, dtype {labels.dtype}; expected {n} class numbers from 0")
     return labels.astype(np.int64)

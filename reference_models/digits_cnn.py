@@ -81,9 +81,7 @@ class DigitsClassifier:
         images, labels = next(batches)
         logits = self.classifier.train()(shift_randomly(images, self.config.shift) / 255)["logits"]
         loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
-        self.adam.param_groups[0]["lr"] = (
-            self.config.learning_rate * (1 + math.cos(math.pi * self.progress)) / 2
-        )
+        self.adam.param_groups[0]["lr"] = self.config.learning_rate * (1 + math.cos(math.pi * self.progress)) / 2
         self.adam.zero_grad()
         loss.backward()
         self.adam.step()

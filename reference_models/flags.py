@@ -68,7 +68,5 @@ def from_json(config: type, settings: dict[str, Any]) -> Any:
     """
     names = {f.name for f in dataclasses.fields(config)}
     if names != set(settings):
-        raise DataError(
-            f"settings {sorted(names ^ set(settings))} are not those of this version; train it again"
-        )
+        raise DataError(f"settings {sorted(names ^ set(settings))} are not those of this version; train it again")
     return config(**{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()})

@@ -38,9 +38,7 @@ CHECKPOINT = "checkpoint.safetensors"
 SETTINGS = "run.json"
 
 
-def train(
-    model: Any, dataset: Dataset, out: Path, *, seed: int, every: int, show: bool = True
-) -> dict[str, float]:
+def train(model: Any, dataset: Dataset, out: Path, *, seed: int, every: int, show: bool = True) -> dict[str, float]:
     """Train to the last step, from the checkpoint in `out` if there is one; save one `every` so many steps.
 
     A resumed run equals an uninterrupted one, to the bit on one CPU: batches and noise of a step come from
@@ -142,9 +140,7 @@ def choose_device(name: str) -> torch.device:
 
 def save_checkpoint(model: Any, path: Path, step: int) -> None:
     """Networks and optimisers after `step` steps."""
-    tensors = {
-        f"network.{n}.{k}": v for n, net in model.networks.items() for k, v in net.state_dict().items()
-    }
+    tensors = {f"network.{n}.{k}": v for n, net in model.networks.items() for k, v in net.state_dict().items()}
     groups = {}
     for name, optimiser in model.optimisers.items():
         state = optimiser.state_dict()
@@ -239,9 +235,7 @@ def read_settings(out: Path) -> dict[str, Any]:
         settings = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
         return {key: settings[key] for key in ("model", "dataset", "dataset_sha256", "seed", "config")}
     except FileNotFoundError:
-        raise DataError(
-            f"{out} holds no run (no {SETTINGS}); name the folder that was --out of `train`"
-        ) from None
+        raise DataError(f"{out} holds no run (no {SETTINGS}); name the folder that was --out of `train`") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{out / SETTINGS}: not the settings of a run ({error})") from None
 
@@ -253,9 +247,7 @@ def same_settings(out: Path, started: dict[str, Any], given: dict[str, Any]) -> 
         DataError: it is not; the message says which differ.
     """
     before, now = flat(started), flat(given)
-    changed = [
-        f"{key} {value!r}, not {now.get(key)!r}" for key, value in before.items() if value != now.get(key)
-    ]
+    changed = [f"{key} {value!r}, not {now.get(key)!r}" for key, value in before.items() if value != now.get(key)]
     if changed:
         raise DataError(f"{out} was started with {'; '.join(changed)}; resume it with the same settings")
 

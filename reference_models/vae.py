@@ -34,9 +34,7 @@ class Config:
         (256, 512),
         "ours, hidden units of the decoder, reversed in the encoder; the paper has one layer of 500",
     )
-    input_dropout: float = hp(
-        0.2, "of the encoder's input: dropout .2 in the code of Wu et al. (2017) for VAE-50"
-    )
+    input_dropout: float = hp(0.2, "of the encoder's input: dropout .2 in the code of Wu et al. (2017) for VAE-50")
     variance: float = hp(0.05, "ours; the initial v, learned from there")
 
 
@@ -114,9 +112,7 @@ class VAE:
         self.encoder.train()
         likelihood, kl, error = self.losses(next(batches)[0])
         loss = (likelihood + kl).mean()
-        self.adam.param_groups[0]["lr"] = (
-            self.config.learning_rate * (1 + math.cos(math.pi * self.progress)) / 2
-        )
+        self.adam.param_groups[0]["lr"] = self.config.learning_rate * (1 + math.cos(math.pi * self.progress)) / 2
         self.adam.zero_grad()
         loss.backward()
         self.adam.step()

@@ -37,9 +37,7 @@ class Decoder(nn.Module):
         self.latent_dim = latent_dim
         sizes = (latent_dim, *widths)
         hidden = [layer for n, m in itertools.pairwise(sizes) for layer in (nn.Linear(n, m), nn.ReLU())]
-        self.body = nn.Sequential(
-            *hidden, nn.Linear(sizes[-1], math.prod(shape)), nn.Sigmoid(), nn.Unflatten(1, shape)
-        )
+        self.body = nn.Sequential(*hidden, nn.Linear(sizes[-1], math.prod(shape)), nn.Sigmoid(), nn.Unflatten(1, shape))
 
     def forward(self, latents: Tensor) -> Tensor:
         return self.body(latents)

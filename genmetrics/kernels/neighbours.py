@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genmetrics._checks import DataError, blocks
+from genmetrics.kernels.pairwise import centre_of
+
 MARGIN = 8
 BLOCK_BYTES = 1 << 26
 
@@ -23,18 +26,29 @@ def k_nearest(
 
     Nearest first; equal distances in order of index.
     """
-    centre = np.median(references[:: max(1, len(references) // 1000)].astype(np.float64), axis=0)
-    x = (queries - centre).astype(np.float32)
-    y = (references - centre).astype(np.float32)
+    centre = centre_of(references)
+    unit = largest_deviation(queries, references, centre)
+    x = ((queries - centre) / unit).astype(np.float32)
+    y = ((references - centre) / unit).astype(np.float32)
     found = min(k + MARGIN, len(references))
     candidates, last = propose(x, y, found, metric)
     indices, distances = ranked(queries, references, candidates, k, metric)
     if found < len(references):
-        sure = distances[:, -1] < last - float32_error(x, y, metric, last)
+        sure = distances[:, -1] < unit * (last - float32_error(x, y, metric, last))
         for i in np.flatnonzero(~sure):
             everyone = np.arange(len(references))[None]
             indices[i], distances[i] = ranked(queries[i : i + 1], references, everyone, k, metric)
     return indices, distances
+
+
+def largest_deviation(
+    queries: NDArray[Any], references: NDArray[Any], centre: NDArray[np.float64]
+) -> np.floating[Any] | float:
+    """The largest |coordinate| about the centre, so that float32 neither overflows nor underflows; 1 if it is 0."""
+    largest = max(float(np.abs(block - centre).max()) for part in (queries, references) for block in blocks(part))
+    if not largest < np.sqrt(np.finfo(float).max / queries.shape[1]):
+        raise DataError(f"coordinates differ by {largest:.3g}, whose squares overflow float64; scale the features down")
+    return largest or 1.0
 
 
 def propose(

@@ -46,7 +46,8 @@ def log_mean_exp(queries: NDArray[Any], references: NDArray[Any], *, distance: s
 
     def one_block(block: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         columns = (centred(part, centre) for part in split(references, COLUMNS))
-        return block_log_sum_exp(centred(block, centre), columns, distance, scale)
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the result; each thread has its own
+            return block_log_sum_exp(centred(block, centre), columns, distance, scale)
 
     parts = in_threads(one_block, split(queries, ROWS))
     sums, errors = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -63,13 +64,14 @@ def centre_of(points: NDArray[Any]) -> NDArray[np.float64]:
 class Centred:
     """A block of points about a common centre, and their squared norms."""
 
+    given: NDArray[Any]  # (b, d), as they came: centring may round off what lies near another place
     points: NDArray[np.float64]  # (b, d)
     square: NDArray[np.float64]  # (b,)
 
 
 def centred(block: NDArray[Any], centre: NDArray[np.float64]) -> Centred:
     points = block.astype(np.float64) - centre
-    return Centred(points, np.einsum("ij,ij->i", points, points))
+    return Centred(block, points, np.einsum("ij,ij->i", points, points))
 
 
 def block_log_sum_exp(
@@ -129,7 +131,7 @@ def make_exact(
     doubtful &= square <= matters[:, None]
     for i in np.flatnonzero(doubtful.any(axis=1)):
         j = np.flatnonzero(doubtful[i])
-        difference = y.points[j] - x.points[i]
+        difference = y.given[j].astype(np.float64) - x.given[i].astype(np.float64)
         square[i, j] = np.einsum("ij,ij->i", difference, difference)
 
 

@@ -29,9 +29,7 @@ class Ddm:
     std_error: float | None
 
 
-def ddm(
-    test: Any, generated: Any, distance: str = "half_sq", scale: float = 1.0, backend: str = "exact"
-) -> Ddm:
+def ddm(test: Any, generated: Any, distance: str = "half_sq", scale: float = 1.0, backend: str = "exact") -> Ddm:
     """DDM(T, G) = -mean over t of log( mean over g of e^-D(t, g) ).
 
     Args:
@@ -58,11 +56,10 @@ def ddm(
     positive(scale, "scale")
     t, g = as_features(test, "test"), as_features(generated, "generated")
     same_width(t.shape[1], g.shape[1], ("test", "generated"))
-    with np.errstate(over="ignore", invalid="ignore"):
-        terms = log_mean_exp(t, g, distance=distance, scale=scale)
+    terms = log_mean_exp(t, g, distance=distance, scale=scale)
     if not np.isfinite(terms.values).all():
         raise DataError(f"distances over scale {scale} overflow float64; use a larger scale")
-    value, rounding = -float(terms.values.mean()), float(terms.error.mean())
+    value, rounding = abs(float(terms.values.mean())), float(terms.error.mean())
     std_error = float(terms.values.std(ddof=1) / np.sqrt(len(t))) if len(t) > 1 else None
     return Ddm(value, value - rounding, value + rounding, std_error)
 

@@ -51,22 +51,27 @@ class Moments:
         try:
             with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 content = {key: file[key] for key in file.files}
-        except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
             raise DataError(f"{path}: not a readable .npz of statistics ({error})") from None
         missing = {"mu", "sigma"} - set(content)
         if missing:
             raise DataError(f"{path}: holds {sorted(content)}, but {sorted(missing)} are missing")
-        mean, covariance = np.atleast_1d(content["mu"]).astype(float), np.atleast_2d(content["sigma"]).astype(float)
-        if covariance.shape != (len(mean), len(mean)):
+        mean, covariance, n = np.atleast_1d(content["mu"]), np.atleast_2d(content["sigma"]), content.get("n", 0)
+        if any(value.dtype.kind not in "fiu" for value in (mean, covariance, np.asarray(n))):
+            raise DataError(f"{path}: mu, sigma and n should be numbers, got {mean.dtype} and {covariance.dtype}")
+        if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
             raise DataError(f"{path}: mu is {mean.shape} but sigma is {covariance.shape}")
         if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
             raise DataError(f"{path}: mu or sigma hold NaN or inf")
-        n = int(content["n"]) if "n" in content else 0
-        return cls(n, mean, covariance * max(1, n - 1))
+        if np.size(n) != 1 or ("n" in content and np.ravel(n)[0] < 2):
+            raise DataError(f"{path}: n should be one number of images, at least 2, got {n}")
+        images = int(np.ravel(n)[0])
+        return cls(images, mean.astype(np.float64), covariance.astype(np.float64) * max(1, images - 1))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write `mu`, `sigma` and `n` to an `.npz` that the other packages read too."""
-        np.savez(Path(path), mu=self.mean, sigma=self.covariance, n=self.n)
+        """Write `mu`, `sigma` and, where known, `n` to an `.npz` that the other packages read too."""
+        known = {"n": np.asarray(self.n)} if self.n else {}
+        np.savez(Path(path), mu=self.mean, sigma=self.covariance, **known)  # pyright: ignore[reportArgumentType]
 
     @property
     def covariance(self) -> NDArray[np.float64]:
@@ -117,22 +122,39 @@ class Fitted(NamedTuple):
 
 
 def fitted(features: Any, name: str) -> Fitted:
-    """The Gaussian of features or moments; of n <= d images the factor is the centred features themselves."""
+    """The Gaussian of features or moments."""
     if isinstance(features, Moments):
         return Fitted(features.mean, covariance_factor(features.covariance))
     x = as_features(features, name, at_least=2)
-    if len(x) > x.shape[1]:
-        moments = Moments.of(x, name)
-        return Fitted(moments.mean, covariance_factor(moments.covariance))
     mean = x.mean(axis=0, dtype=np.float64)
-    return Fitted(mean, (x - mean).T / np.sqrt(len(x) - 1))
+    return Fitted(mean, data_factor(x, mean))
+
+
+def data_factor(x: NDArray[Any], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F (d, min(n, d)) with F F^T the covariance of x, from the data themselves.
+
+    Of n <= d images F is the centred sample; of more, the triangle of its QR decomposition, block after block. No
+    product X^T X is formed, so a direction in which a set hardly varies keeps its digits.
+    """
+    n, d = x.shape
+    if n <= d:
+        return (x - mean).T / np.sqrt(n - 1)
+    triangle = np.empty((0, d))
+    for block in blocks(x, max(4096, 2 * d)):
+        triangle = np.linalg.qr(np.concatenate([triangle, block - mean]), mode="r")
+    return triangle.T / np.sqrt(n - 1)
 
 
 def covariance_factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """F with F F^T = covariance, without the directions that are only rounding."""
-    values, vectors = np.linalg.eigh(covariance)
+    """F with F F^T = covariance, without the directions that are only rounding.
+
+    Features are brought to variance 1 for the decomposition, so that one of small variance is not lost among others.
+    """
+    spread = np.sqrt(np.diag(covariance).clip(min=0))
+    spread[spread == 0] = 1.0
+    values, vectors = np.linalg.eigh(covariance / np.outer(spread, spread))
     keep = values > len(values) * np.finfo(float).eps * max(values[-1], 0.0)
-    return vectors[:, keep] * np.sqrt(values[keep])
+    return spread[:, None] * vectors[:, keep] * np.sqrt(values[keep])
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +169,12 @@ class Whitened:
     @classmethod
     def of(cls, x: NDArray[Any]) -> Whitened:
         mean, factor = fitted(x, "features")
-        return cls(x, mean, factor, None if len(x) <= x.shape[1] else factor / (factor**2).sum(axis=0))
+        if len(x) <= x.shape[1]:
+            return cls(x, mean, factor, None)
+        axes, spread, _ = np.linalg.svd(factor, full_matrices=False)
+        keep = spread > max(factor.shape) * np.finfo(float).eps * spread[0]
+        axes, spread = axes[:, keep], spread[keep]
+        return cls(x, mean, axes * spread, axes / np.where(spread > 0, spread, 1))
 
     def pull(
         self, shift: NDArray[np.float64], axes: NDArray[np.float64], s: NDArray[np.float64]

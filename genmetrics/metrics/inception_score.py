@@ -82,7 +82,8 @@ def distributions(logits: Any, probabilities: Any) -> NDArray[np.float64]:
 def divergences(p: NDArray[np.float64]) -> NDArray[np.float64]:
     """KL( p(y|x) || p(y) ) of each image, in nats, with p(y) the mean of p."""
     mean = p.mean(axis=0)
-    ratio = np.divide(p, mean, out=np.ones_like(p), where=p > 0)
+    # a p too small for full precision adds nothing to p log p, and its mean could round to 0
+    ratio = np.divide(p, mean, out=np.ones_like(p), where=p > np.finfo(float).tiny)
     return (p * np.log(ratio)).sum(axis=1)
 
 

@@ -16,7 +16,7 @@ from genmetrics._checks import DataError, as_features, blocks, same_width
 from genmetrics.records import Estimate
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # KID's protocol
-FLOOR = 0.4  # of the second-order variance: the least that an estimated variance may be
+FLOOR = 0.5  # of the second-order variance: the least that an estimated variance may be
 
 
 @dataclass(frozen=True)

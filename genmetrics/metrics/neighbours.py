@@ -51,7 +51,8 @@ def nearest_neighbours(queries: Any, references: Any, k: int = 1, metric: str = 
 
 def on_unit_sphere(x: NDArray[Any], name: str) -> NDArray[np.float64]:
     """Rows divided by their length."""
-    length = np.concatenate([np.sqrt(np.square(block.astype(np.float64)).sum(axis=1)) for block in blocks(x)])
-    if (length == 0).any():
-        raise DataError(f"{name}: row {int((length == 0).argmax())} is all zeros and has no direction for cosine")
-    return x / length[:, None]
+    largest = np.abs(x).max(axis=1).astype(np.float64)
+    if (largest == 0).any():
+        raise DataError(f"{name}: row {int((largest == 0).argmax())} is all zeros and has no direction for cosine")
+    x = x / largest[:, None]  # whose squares neither overflow nor underflow
+    return x / np.concatenate([np.sqrt(np.square(block).sum(axis=1)) for block in blocks(x)])[:, None]

@@ -158,9 +158,7 @@ def test_a_metric_of_your_own_is_a_row_like_any_other(digits):
 
 def test_a_metric_of_your_own_that_returns_nan_is_refused(digits):
     with pytest.raises(DataError, match="your metric 'mine' returned nan"):
-        gm.evaluate(
-            digits.test.images, digits.held_out.images, metrics={"mine": lambda *_: np.nan}, extractor="pixels"
-        )
+        gm.evaluate(digits.test.images, digits.held_out.images, metrics={"mine": lambda *_: np.nan}, extractor="pixels")
 
 
 def test_an_unknown_metric_suggests_the_nearest_before_anything_is_read():
@@ -186,9 +184,7 @@ def test_the_same_set_twice_is_a_warning(digits):
 
 def test_copies_of_training_images_are_a_warning(digits):
     copied = np.concatenate([digits.held_out.images[:100], digits.train.images[:7]])
-    record = gm.evaluate(
-        digits.test.images, copied, digits.train.images, extractor="digits-cnn", metrics=["frechet"]
-    )
+    record = gm.evaluate(digits.test.images, copied, digits.train.images, extractor="digits-cnn", metrics=["frechet"])
     assert any("7 of 107 generated images are also among the train images" in w for w in record.warnings)
 
 
@@ -199,9 +195,9 @@ def test_resized_images_are_a_warning(digits):
 
 
 def test_fewer_images_than_features_is_a_note(digits):
-    score = gm.evaluate(
-        digits.test.images, digits.held_out.images[:50], extractor="digits-cnn", metrics=["frechet"]
-    )["frechet"]
+    score = gm.evaluate(digits.test.images, digits.held_out.images[:50], extractor="digits-cnn", metrics=["frechet"])[
+        "frechet"
+    ]
     assert any("generated: 50 images for 64-wide features" in note for note in score.notes)
 
 

@@ -183,9 +183,7 @@ def test_images_in_a_file_are_never_all_held(tmp_path, monkeypatch, save):
 def test_tensors_are_arrays():
     torch = pytest.importorskip("torch")
     images = noise(4, 3, 8, 9)
-    opened = open_images(
-        torch.from_numpy(images / np.float32(255)).requires_grad_(), "real", value_range=(0, 1)
-    )
+    opened = open_images(torch.from_numpy(images / np.float32(255)).requires_grad_(), "real", value_range=(0, 1))
     np.testing.assert_array_equal(np.stack(list(opened.stream())), images.transpose(0, 2, 3, 1))
     assert "bfloat16" in refusal(torch.zeros(4, 8, 8, dtype=torch.bfloat16), value_range=(0, 1)).lower()
 
@@ -252,9 +250,7 @@ def test_sub_folders_are_classes_in_numeric_order(tmp_path):
         assert opened.labels.tolist() == [i for i in range(11) for _ in range(2)]
 
 
-@pytest.mark.parametrize(
-    "names", [["a.png", "b.png"], ["one/a.png", "one/b.png"], ["one/two/a.png", "one/two/b.png"]]
-)
+@pytest.mark.parametrize("names", [["a.png", "b.png"], ["one/a.png", "one/b.png"], ["one/two/a.png", "one/two/b.png"]])
 def test_one_folder_is_the_root_and_no_class(tmp_path, names):
     folder = save_pngs(tmp_path / "f", noise(2, 4, 4), names)
     for source in (folder, zip_of(folder, tmp_path / "f.zip")):
@@ -471,9 +467,7 @@ def test_an_exif_rotation_is_told_but_not_applied(tmp_path):
 def test_exact_copies_are_counted(tmp_path):
     images = noise(4, 5, 5)
     images[[2, 3]] = images[0]
-    assert open_images(images, "real").warnings == (
-        "real: exact copies of an earlier image: 2 of 4 (first: image 2)",
-    )
+    assert open_images(images, "real").warnings == ("real: exact copies of an earlier image: 2 of 4 (first: image 2)",)
     assert open_images(save_pngs(tmp_path, images), "real").warnings == (
         "real: exact copies of an earlier image: 2 of 4 (first: 2.png)",
     )
@@ -618,9 +612,7 @@ def test_a_folder_without_images_says_what_it_holds(tmp_path):
         (tmp_path / f"{i}.txt").write_text("x")
     assert "holds no images, only 3 other files (first: 0.txt)" in refusal(tmp_path)
     zip_of(tmp_path, tmp_path.parent / "texts.zip")
-    assert "texts.zip holds no images, only 3 other files (first: 0.txt)" in refusal(
-        tmp_path.parent / "texts.zip"
-    )
+    assert "texts.zip holds no images, only 3 other files (first: 0.txt)" in refusal(tmp_path.parent / "texts.zip")
 
 
 @pytest.mark.parametrize("file", ["a.tar", "weights.pt", "readme"])
@@ -802,13 +794,9 @@ def test_floats_of_undeclared_range_are_refused_with_what_to_pass(tmp_path, low,
 def test_values_outside_the_declared_range_are_counted():
     x = np.full((4, 5, 5), 0.5)
     x[0, 0, 0], x[2, 1, 1], x[3, 0, 0] = 1.0019, 1.002, -0.7  # half a level is 0.00196
-    assert "2 values outside the declared range (0, 1), the farthest is -0.7" in refusal(
-        x, value_range=(0, 1)
-    )
+    assert "2 values outside the declared range (0, 1), the farthest is -0.7" in refusal(x, value_range=(0, 1))
     x[3, 0, 0] = 1.0
-    assert "1 value outside the declared range (0, 1), the farthest is 1.002" in refusal(
-        x, value_range=(0, 1)
-    )
+    assert "1 value outside the declared range (0, 1), the farthest is 1.002" in refusal(x, value_range=(0, 1))
     x[2, 1, 1] = 1.0
     assert next(open_images(x, "real", value_range=(0, 1)).stream())[0, 0, 0] == 255
 
@@ -846,9 +834,7 @@ def test_values_that_are_not_pixels_are_refused(dtype):
 
 @pytest.mark.parametrize("value_range", [(0, 2), (1, 0), (0,), "0,1"])
 def test_a_value_range_is_one_of_three(value_range):
-    assert "value_range must be (0, 1), (-1, 1) or (0, 255), got" in refusal(
-        noise(2, 5, 5), value_range=value_range
-    )
+    assert "value_range must be (0, 1), (-1, 1) or (0, 255), got" in refusal(noise(2, 5, 5), value_range=value_range)
 
 
 @pytest.mark.parametrize("source", [[noise(5, 5)], None, 3, iter(())])

@@ -70,9 +70,7 @@ def test_samples_are_the_same_in_an_npz_file_and_a_folder(runs, tmp_path):
     files = sorted((tmp_path / "folder").iterdir())
     assert [f.name for f in files] == [f"{i:05d}.png" for i in range(5)]
     assert images.shape == (3, 8, 8)
-    assert all(
-        (np.asarray(Image.open(file)) == image).all() for file, image in zip(files, images, strict=False)
-    )
+    assert all((np.asarray(Image.open(file)) == image).all() for file, image in zip(files, images, strict=False))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "s.npz"]
 
 

@@ -87,9 +87,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(build, dig
     kept = (tmp_path / CHECKPOINT).read_bytes()
     longer = build("vae", **{**SMALL["vae"], "steps": 20})
     longer.step = lambda batches: {"elbo": float("nan")}
-    with pytest.raises(
-        DataError, match=r"step 8: elbo = nan; training stopped, the last good checkpoint is .*; try"
-    ):
+    with pytest.raises(DataError, match=r"step 8: elbo = nan; training stopped, the last good checkpoint is .*; try"):
         train(longer, digits, tmp_path)
     assert (tmp_path / CHECKPOINT).read_bytes() == kept
 

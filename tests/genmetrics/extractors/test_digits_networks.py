@@ -101,9 +101,7 @@ def test_samples_show_every_digit_and_look_like_digits_to_the_classifier():
 
 def test_samples_are_no_copies_of_training_images():
     """Their nearest training image is about as far as that of real images that were not trained on."""
-    train, held_out = (
-        part.images.reshape(-1, 64) / 255 for part in (digits.splits().train, digits.splits().held_out)
-    )
+    train, held_out = (part.images.reshape(-1, 64) / 255 for part in (digits.splits().train, digits.splits().held_out))
     samples = digits_vae.sample(390).reshape(-1, 64) / 255
 
     def nearest(images):
