@@ -59,13 +59,15 @@ def mnist(pixels_kept: int) -> Draw | None:
 def cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, Draw, int, int]]:
     """name, estimate, draw of real, draw of generated, n real, n generated."""
     for d, n in ((10, 500), (64, 1000), (64, 200), (200, 100)):
-        same, apart = gaussian(d, 1), gaussian(d, 1, 1.3, 0.2)
+        same, near, apart = gaussian(d, 1), gaussian(d, 1, 1.0, 0.1), gaussian(d, 1, 1.3, 0.2)
         yield f"frechet null d={d} n={n}", frechet_estimate, same, same, n, n
+        yield f"frechet near d={d} n={n}", frechet_estimate, same, near, n, n
         yield f"frechet apart d={d} n={n}", frechet_estimate, same, apart, n, n
     yield "frechet null d=64 n=1000 m=400", frechet_estimate, gaussian(64, 1), gaussian(64, 1), 1000, 400
     for d, n in ((10, 300), (64, 300)):
-        same, apart = gaussian(d, 1), gaussian(d, 1, 1.3, 0.2)
+        same, near, apart = gaussian(d, 1), gaussian(d, 1, 1.0, 0.1), gaussian(d, 1, 1.3, 0.2)
         yield f"kernel null d={d} n={n}", kernel_estimate, same, same, n, n
+        yield f"kernel near d={d} n={n}", kernel_estimate, same, near, n, n
         yield f"kernel apart d={d} n={n}", kernel_estimate, same, apart, n, n
     yield "kernel subsets null d=10 n=1500", kernel_estimate, gaussian(10, 1), gaussian(10, 1), 1500, 1500
     digits = mnist(7)

@@ -67,8 +67,8 @@ def ddm(test: Any, generated: Any, distance: str = "half_sq", scale: float = 1.0
 def ddm_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """`ddm` with the interval over test images (its terms are a mean over them).
 
-    No standard error over the generated images is offered: where single samples dominate a test image's sum, their
-    influence functions cover far too little (34% of a nominal 95%, 400 samples of a 10-d Gaussian of sd 3, h = 1).
+    No standard error over the generated images is offered: where single samples dominate a test image's sum, as they
+    do when h is small against the spread of the embedding, influence functions are far too small.
     """
     result = ddm(real, generated)
     options = {"distance": "half_sq", "scale": 1}

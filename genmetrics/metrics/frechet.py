@@ -141,7 +141,7 @@ def data_factor(x: NDArray[Any], mean: NDArray[np.float64]) -> NDArray[np.float6
         return (x - mean).T / np.sqrt(n - 1)
     triangle = np.empty((0, d))
     for block in blocks(x, max(4096, 2 * d)):
-        triangle = np.linalg.qr(np.concatenate([triangle, block - mean]), mode="r")
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, block - mean]), mode="r"))
     return triangle.T / np.sqrt(n - 1)
 
 
