@@ -31,6 +31,7 @@ from torch import Tensor
 
 import genmetrics
 from genmetrics._checks import DataError
+from genmetrics.extractors import pick_device
 from genmetrics.records import write_atomically
 from reference_models.data import Dataset, Images
 
@@ -125,14 +126,7 @@ def choose_device(name: str) -> torch.device:
     Raises:
         DataError: this machine has no such device.
     """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise DataError(f"device '{name}' cannot be used: {str(error).splitlines()[0]}") from None
-    return device
+    return torch.device(pick_device(name))
 
 
 # --- Checkpoints: one safetensors file, whose header holds the JSON; replaced by renaming a finished one.
