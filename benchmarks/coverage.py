@@ -101,56 +101,63 @@ def difference_cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, Dra
     yield "kernel difference d=10 n=300", kernel_estimate, gaussian(10, 1), gaussian(10, 1), 300
 
 
-def coverage(values: np.ndarray, errors: np.ndarray) -> float:
-    """Share of intervals value +- 1.96 error that hold the mean of the values."""
-    return float(np.mean(np.abs(values - values.mean()) <= Z95 * errors))
+Repeated = tuple[float, float, float, float]  # value, standard error, and the interval's ends
 
 
-def repeat(once: Callable[[np.random.Generator], tuple[float, float]], times: int) -> tuple[np.ndarray, np.ndarray]:
+def repeat(once: Callable[[np.random.Generator], Repeated], times: int) -> np.ndarray:
+    """(times, 4): what `once` gives, time after time."""
     random = np.random.default_rng(0)
-    values, errors = zip(*(once(random) for _ in range(times)), strict=True)
-    return np.array(values), np.array(errors)
+    return np.array([once(random) for _ in range(times)], dtype=float)
 
 
 def measured(repetitions: int) -> Iterator[dict[str, object]]:
     for name, estimate, real, generated, n, m in cases():
-        yield row(name, *repeat(partial(two_sided, estimate, real, generated, n, m), repetitions))
+        yield row(name, repeat(partial(two_sided, estimate, real, generated, n, m), repetitions))
     for name, estimate, draw, n in one_sided_cases():
-        yield row(name, *repeat(partial(one_sided, estimate, draw, n), repetitions))
+        yield row(name, repeat(partial(one_sided, estimate, draw, n), repetitions))
     for name, estimate, real, generated, n in difference_cases():
         reference = real(np.random.default_rng(5), n)
-        yield row(name, *repeat(partial(paired, estimate, reference, generated, n), repetitions))
+        yield row(name, repeat(partial(paired, estimate, reference, generated, n), repetitions))
 
 
 def two_sided(
     estimate: Callable[..., Estimate], real: Draw, generated: Draw, n: int, m: int, random: np.random.Generator
-) -> tuple[float, float]:
-    found = estimate(real(random, n), generated(random, m))
-    return found.value, found.std_error or np.nan
+) -> Repeated:
+    return offered(estimate(real(random, n), generated(random, m)))
 
 
-def one_sided(
-    estimate: Callable[..., Estimate], draw: Draw, n: int, random: np.random.Generator
-) -> tuple[float, float]:
-    found = estimate(draw(random, n))
-    return found.value, found.std_error or np.nan
+def one_sided(estimate: Callable[..., Estimate], draw: Draw, n: int, random: np.random.Generator) -> Repeated:
+    return offered(estimate(draw(random, n)))
+
+
+def offered(found: Estimate) -> Repeated:
+    assert found.std_error is not None
+    assert found.low is not None
+    assert found.high is not None
+    return found.value, found.std_error, found.low, found.high
 
 
 def paired(
     estimate: Callable[..., Estimate], reference: np.ndarray, draw: Draw, n: int, random: np.random.Generator
-) -> tuple[float, float]:
+) -> Repeated:
     a, b = (estimate(reference, draw(random, n)) for _ in range(2))
-    return a.value - b.value, float(np.hypot(a.std_error_generated or np.nan, b.std_error_generated or np.nan))
+    assert a.std_error_generated is not None
+    assert b.std_error_generated is not None
+    value, error = a.value - b.value, float(np.hypot(a.std_error_generated, b.std_error_generated))
+    return value, error, value - Z95 * error, value + Z95 * error
 
 
-def row(name: str, values: np.ndarray, errors: np.ndarray) -> dict[str, object]:
+def row(name: str, repeated: np.ndarray) -> dict[str, object]:
+    """The summary of one case; its truth is the mean value over all repetitions."""
+    values, errors, low, high = repeated.T
+    truth = values.mean()
     return {
         "case": name,
         "repetitions": len(values),
-        "mean": f"{values.mean():.6g}",
+        "mean": f"{truth:.6g}",
         "sd": f"{values.std(ddof=1):.4g}",
         "mean_std_error": f"{errors.mean():.4g}",
-        "coverage_percent": f"{100 * coverage(values, errors):.1f}",
+        "coverage_percent": f"{100 * np.mean((low <= truth) & (truth <= high)):.1f}",
     }
 
 

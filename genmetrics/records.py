@@ -53,6 +53,17 @@ class Estimate:
         low, high = value - Z95 * std_error, value + Z95 * std_error
         return cls(value, std_error, low=max(low, bounds[0]), high=min(high, bounds[1]), **rest)
 
+    @classmethod
+    def log_normal(cls, value: float, std_error: float, **rest: Any) -> Estimate:
+        """Value > 0 with the interval value x/: exp(1.96 standard errors / value), which is normal for log value.
+
+        Right where the standard error grows with the value; `normal`, cut at 0, where it exceeds the value.
+        """
+        if std_error >= value:
+            return cls.normal(value, std_error, bounds=(0.0, math.inf), **rest)
+        factor = math.exp(Z95 * std_error / value)
+        return cls(value, std_error, low=value / factor, high=value * factor, **rest)
+
 
 @dataclass(frozen=True)
 class Score:

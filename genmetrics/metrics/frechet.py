@@ -215,8 +215,8 @@ def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
     """`frechet_distance` with an interval for its expectation at these numbers of images.
 
     The standard error is that of the influence functions of both sides, corrected for the second order, which is
-    all there is at the null, from two halves of each set (`intervals.second_order_corrected`). Its coverage is
-    measured by `benchmarks/coverage.py`, at the null and away from it, also with fewer images than features.
+    all there is at the null, from two halves of each set (`intervals.second_order_corrected`). The interval is normal
+    for the logarithm, since the standard error of one sample goes with its distance. Its coverage is measured by `benchmarks/coverage.py`, at the null and away from it, also with fewer images than features.
     """
     x, y = as_features(real, "real", at_least=2), as_features(generated, "generated", at_least=2)
     same_width(x.shape[1], y.shape[1])
@@ -239,11 +239,10 @@ def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
     variance_generated = second_order_corrected(
         variance_of_mean(of_generated), np.mean([variance_of_mean(j) for j in generated_alone])
     )
-    return Estimate.normal(
+    return Estimate.log_normal(
         value,
         float(np.sqrt(variance)),
         std_error_generated=float(np.sqrt(variance_generated)),
-        bounds=(0.0, np.inf),
         interval=f"for the expectation at n = {len(x)} real, {len(y)} generated",
         notes=notes,
     )
