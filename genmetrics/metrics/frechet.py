@@ -216,7 +216,8 @@ def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
 
     The standard error is that of the influence functions of both sides, corrected for the second order, which is
     all there is at the null, from two halves of each set (`intervals.second_order_corrected`). The interval is normal
-    for the logarithm, since the standard error of one sample goes with its distance. Its coverage is measured by `benchmarks/coverage.py`, at the null and away from it, also with fewer images than features.
+    for the logarithm, since the standard error of a sample goes with its distance. Its coverage is measured by
+    `benchmarks/coverage.py`, at the null and away from it, also with fewer images than features.
     """
     x, y = as_features(real, "real", at_least=2), as_features(generated, "generated", at_least=2)
     same_width(x.shape[1], y.shape[1])

@@ -180,3 +180,13 @@ def test_a_write_that_fails_midway_leaves_the_old_file(tmp_path, monkeypatch):
 def test_numpy_numbers_are_written_as_numbers():
     record = dataclasses.replace(RECORD, scores=(dataclasses.replace(SCORE, value=np.float64(0.1)),))
     assert json.loads(record.to_json())["scores"][0]["value"] == 0.1
+
+
+def test_a_log_normal_interval_is_symmetric_in_the_logarithm():
+    found = Estimate.log_normal(2.0, 0.5)
+    assert found.low * found.high == pytest.approx(4.0)
+    assert found.high == pytest.approx(2 * np.exp(1.959964 / 4))
+
+
+def test_a_log_normal_interval_of_a_value_smaller_than_its_error_starts_at_zero():
+    assert (Estimate.log_normal(0.0, 0.0).low, Estimate.log_normal(0.1, 0.2).low) == (0.0, 0.0)

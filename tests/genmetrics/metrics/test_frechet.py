@@ -401,12 +401,13 @@ def test_the_standard_error_over_generated_images_is_the_spread_with_the_real_on
     assert error == pytest.approx(spread, rel=0.21)
 
 
-def test_the_estimate_is_the_distance_with_1_96_standard_errors():
+def test_the_interval_is_1_96_standard_errors_of_the_logarithm():
     real, generated = sample(60, 4, 19), sample(50, 4, 20, shift=3.0)
     estimate = frechet_estimate(real, generated, seed=5)
     assert estimate.value == pytest.approx(frechet_distance(real, generated), rel=1e-12)
-    assert estimate.high - estimate.value == pytest.approx(1.959964 * estimate.std_error, rel=1e-6)
-    assert estimate.low == pytest.approx(max(0.0, 2 * estimate.value - estimate.high))
+    reach = 1.959964 * estimate.std_error / estimate.value
+    assert np.log(estimate.high / estimate.value) == pytest.approx(reach, rel=1e-6)
+    assert np.log(estimate.value / estimate.low) == pytest.approx(reach, rel=1e-6)
     assert estimate.std_error_generated < estimate.std_error
     assert estimate == frechet_estimate(real, generated, seed=5)
     assert "n = 60 real, 50 generated" in estimate.interval
