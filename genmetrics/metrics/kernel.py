@@ -6,17 +6,17 @@ it is a kernel distance (`kd_<extractor>`).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, as_features, blocks, same_width
-from genmetrics.records import Estimate
+from genmetrics.records import Z95, Estimate
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # KID's protocol
-FLOOR = 0.5  # of the second-order variance: the least that an estimated variance may be
 
 
 @dataclass(frozen=True)
@@ -121,27 +121,52 @@ def polynomial_kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray
     return k * k * k
 
 
-def mmd2_variances(s: Sums) -> tuple[float, float]:
-    """Estimated variance of the unbiased MMD^2, and the part of it that drawing y alone brings, x held fixed.
+class Variances(NamedTuple):
+    """Estimated variance of the unbiased MMD^2 by order; `first` may by chance be negative."""
+
+    first: float
+    second: float
+    first_given_real: float  # what drawing the generated images alone brings
+    second_given_real: float
+
+
+def mmd2_variances(s: Sums) -> Variances:
+    """The terms of the variance of the unbiased MMD^2.
 
     Hoeffding's decomposition: 4 V(h_x)/n + 4 V(h_y)/m + 2 s_xx/(n(n-1)) + 2 s_yy/(m(m-1)) + 4 s_xy/(nm), where h_x
     is the projection E k(x, x') - E k(x, y) and s the second moments of the doubly centred kernels. At equal
     distributions h vanishes and only the second-order terms are left. The sample variance of an estimated projection
-    also holds s_xx/n + s_xy/m, which is taken off. What remains may by chance be negative: the variance is kept at no
-    less than FLOOR times its second-order part; coverage at and near the null is in `benchmarks/coverage.py`.
+    also holds s_xx/n + s_xy/m, which is taken off.
     """
     n, m = len(s.xx), len(s.yy)
     xx, yy, xy, yx = s.xx / (n - 1), s.yy / (m - 1), s.xy / m, s.yx / n
     s_xx = doubly_centred(s.xx_squares / (n * (n - 1)), xx, xx)
     s_yy = doubly_centred(s.yy_squares / (m * (m - 1)), yy, yy)
     s_xy = doubly_centred(s.xy_squares / (n * m), xy, yx)
-    spread_x, spread_y = (xx - xy).var(ddof=1), (yy - yx).var(ddof=1)
-    first = 4 * (spread_x - s_xx / n - s_xy / m) / n + 4 * (spread_y - s_yy / m - s_xy / n) / m
+    spread_x, spread_y = float((xx - xy).var(ddof=1)), float((yy - yx).var(ddof=1))
     second_y = 2 * s_yy / (m * (m - 1))
-    second = 2 * s_xx / (n * (n - 1)) + second_y + 4 * s_xy / (n * m)
-    # with x fixed, the mean of k(x, y) over this very sample of x is part of the projection of y
-    first_given_x = 4 * (spread_y - s_yy / m) / m
-    return float(max(first + second, FLOOR * second)), float(max(first_given_x + second_y, FLOOR * second_y))
+    return Variances(
+        first=4 * (spread_x - s_xx / n - s_xy / m) / n + 4 * (spread_y - s_yy / m - s_xy / n) / m,
+        second=2 * s_xx / (n * (n - 1)) + second_y + 4 * s_xy / (n * m),
+        # with x fixed, the mean of k(x, y) over this very sample of x is part of the projection of y
+        first_given_real=4 * (spread_y - s_yy / m) / m,
+        second_given_real=second_y,
+    )
+
+
+def mmd2_interval(value: float, first: float, second: float) -> tuple[float, float]:
+    """95% interval: every distance t that `value` lies within 1.96 standard errors of, at the variance it would have.
+
+    The second-order variance is there at any distance; the first-order one grows with it, as the square of the
+    difference of the distributions does, so at t it is first * t / value. (A standard error taken from the sample
+    itself goes with the sample's value, and covers 90% just off the null: `benchmarks/coverage.py`.)
+    """
+    growth = max(0.0, first) / max(value, math.sqrt(second), np.finfo(float).tiny)
+    middle = value + Z95**2 * growth / 2
+    reach = Z95 * math.sqrt(max(0.0, second + growth * value + (Z95 * growth / 2) ** 2))
+    low, high = middle - reach, middle + reach
+    alone = Z95 * math.sqrt(second)  # below 0 there is no first-order variance
+    return (low if low > 0 else value - alone), (high if high > 0 else value + alone)
 
 
 def doubly_centred(second_moment: float, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> float:
@@ -159,12 +184,15 @@ def kernel_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool
     if not intervals:
         why = "no interval: intervals were switched off"
         return Estimate(result.value, interval=why, options=options, details=details)
-    total, given_real = mmd2_variances(sums_of(x, y))
+    v = mmd2_variances(sums_of(x, y))
     drawing = result.std**2 / SUBSETS if result.std is not None else 0.0  # which subsets were drawn
-    return Estimate.normal(
+    low, high = mmd2_interval(result.value, v.first, v.second + drawing)
+    return Estimate(
         result.value,
-        float(np.sqrt(total + drawing)),
-        std_error_generated=float(np.sqrt(given_real + drawing)),
+        std_error=math.sqrt(max(0.0, v.first) + v.second + drawing),
+        std_error_generated=math.sqrt(max(0.0, v.first_given_real) + v.second_given_real + drawing),
+        low=low,
+        high=high,
         interval="for the distance of the two distributions",
         options=options,
         details=details,

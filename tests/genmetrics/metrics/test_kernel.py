@@ -1,4 +1,5 @@
 import inspect
+import math
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from genmetrics._checks import DataError
 from genmetrics.metrics import kernel as module
-from genmetrics.metrics.kernel import kernel_distance, kernel_estimate, mmd2_variances, sums_of
+from genmetrics.metrics.kernel import kernel_distance, kernel_estimate, mmd2_interval, mmd2_variances, sums_of
 from tests.reference import kernel as slow
 
 
@@ -127,17 +128,16 @@ def test_the_exact_mean_and_variance_are_those_of_repeated_draws(case):
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(("n", "m"), [(100, 100), (60, 150), (150, 60)])
-def test_the_estimated_variance_without_its_floor_is_the_exact_one_on_average(case, n, m, monkeypatch):
+def test_the_estimated_variance_is_the_exact_one_on_average(case, n, m):
     """600 samples; at equal distributions each estimate is off by its own size, so 4 standard errors are 16%."""
-    monkeypatch.setattr(module, "FLOOR", -np.inf)
     p, q = CASES[case]
     rng = np.random.default_rng(13)
     total, given_real, exact_given = [], [], []
     for _ in range(600):
         chosen = draws(rng, p, n)
         variances = mmd2_variances(sums_of(POINTS[chosen], POINTS[draws(rng, q, m)]))
-        total.append(variances[0])
-        given_real.append(variances[1])
+        total.append(variances.first + variances.second)
+        given_real.append(variances.first_given_real + variances.second_given_real)
         exact_given.append(slow.variance_given_real(KERNEL, chosen, q, m))
     exact = slow.expectation_and_variance(KERNEL, p, q, n, m)[1]
     assert np.mean(total) == pytest.approx(exact, rel=0.2)
@@ -147,8 +147,9 @@ def test_the_estimated_variance_without_its_floor_is_the_exact_one_on_average(ca
 def test_the_estimated_variance_is_positive_where_the_distributions_are_equal():
     rng = np.random.default_rng(14)
     for _ in range(200):
-        sample = sums_of(POINTS[draws(rng, P, 30)], POINTS[draws(rng, P, 30)])
-        assert min(mmd2_variances(sample)) > 0
+        estimate = kernel_estimate(POINTS[draws(rng, P, 30)], POINTS[draws(rng, P, 30)])
+        assert estimate.low < estimate.value < estimate.high
+        assert min(estimate.std_error, estimate.std_error_generated) > 0
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.4], ids=["equal", "different"])
@@ -179,7 +180,8 @@ def test_the_interval_holds_the_distance_of_the_distributions(shift):
 def test_the_error_over_subsets_is_added_to_that_of_the_sample(three_subsets):
     real, generated = normal(1100, 2, 15), normal(1200, 2, 16, 0.1)
     estimate = kernel_estimate(real, generated, seed=3)
-    total, given_real = mmd2_variances(sums_of(real, generated))
+    v = mmd2_variances(sums_of(real, generated))
+    total, given_real = max(v.first, 0) + v.second, max(v.first_given_real, 0) + v.second_given_real
     std = kernel_distance(real, generated, subsets=3, seed=3).std
     assert estimate.std_error == pytest.approx(np.sqrt(total + std**2 / 3), rel=1e-12)
     assert estimate.std_error_generated == pytest.approx(np.sqrt(given_real + std**2 / 3), rel=1e-12)
@@ -222,3 +224,15 @@ def test_subsets_that_make_no_sense_are_refused(subsets, size):
 def test_widths_that_differ_are_refused():
     with pytest.raises(DataError, match="3-wide but generated are 2-wide"):
         kernel_distance(normal(9, 3, 1), normal(9, 2, 2), subsets=None)
+
+
+@pytest.mark.parametrize("value", [-0.02, 0.0, 0.001, 0.05, 3.0])
+def test_an_end_of_the_interval_lies_1_96_standard_errors_away_at_the_variance_it_would_have(value):
+    first, second = 4e-4, 1e-4
+    growth = first / max(value, math.sqrt(second))
+    for end in mmd2_interval(value, first, second):
+        assert abs(value - end) == pytest.approx(1.959964 * math.sqrt(second + growth * max(end, 0)), rel=1e-6)
+
+
+def test_without_first_order_variance_the_interval_is_symmetric():
+    assert mmd2_interval(0.5, -1e-3, 0.01) == pytest.approx((0.5 - 0.1959964, 0.5 + 0.1959964), rel=1e-6)
