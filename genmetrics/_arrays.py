@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
+import math
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeAlias
 
@@ -25,7 +29,7 @@ LAYOUTS = ("nhwc", "nchw")
 IMAGE_KEYS = ("arr_0", "x", "images", "samples", "data")  # in an npz
 LABEL_KEYS = ("y", "labels", "label", "arr_1")
 BLOCK_BYTES = 1 << 22  # of an array at a time
-BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
 
 
 # What the numbers mean
@@ -198,7 +202,7 @@ class Member:
 
     def blocks(self) -> Iterator[np.ndarray]:
         step = rows_per_block(self.shape, self.dtype)
-        row = int(np.prod(self.shape[1:])) * self.dtype.itemsize
+        row = math.prod(self.shape[1:]) * self.dtype.itemsize
         with (
             reading(self.where),
             zipfile.ZipFile(self.path) as archive,
@@ -213,13 +217,19 @@ class Member:
                 yield np.frombuffer(data, self.dtype).reshape(k, *self.shape[1:])
 
     def at(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
-        found, wanted, start = {}, set(indices), 0
-        for block in self.blocks():
-            found |= {i: block[i - start].copy() for i in wanted if start <= i < start + len(block)}
-            start += len(block)
-            if len(found) == len(wanted):
-                break
-        return found
+        return {i: self.unpacked[i] for i in indices}
+
+    @cached_property
+    def unpacked(self) -> np.ndarray:
+        """All rows in a file without a name, mapped into memory: a zip's member can only be read from its start."""
+        with tempfile.TemporaryFile() as file:
+            for block in self.blocks():
+                file.write(block.tobytes())
+            file.flush()
+            return np.memmap(file, self.dtype, "r", shape=self.shape)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "unpacked"}
 
 
 def as_array(source: Any, name: str) -> np.ndarray:
@@ -234,7 +244,7 @@ def as_array(source: Any, name: str) -> np.ndarray:
 
 def rows_per_block(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     """How many rows make a block."""
-    return max(1, BLOCK_BYTES // (int(np.prod(shape[1:])) * dtype.itemsize))
+    return max(1, BLOCK_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize))
 
 
 def memory_map(path: Path, where: str) -> np.ndarray:
@@ -247,8 +257,12 @@ def memory_map(path: Path, where: str) -> np.ndarray:
         return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def keys_of(path: Path, where: str) -> tuple[str, np.ndarray | None]:
-    """The key of the images in an npz, and the labels that go with them."""
+def keys_of(path: Path, where: str) -> tuple[str, np.ndarray | None, tuple[str, ...]]:
+    """The key of the images in an npz, the labels that go with them, and a note if those in it are of no use.
+
+    Raises:
+        DataError: not one array of images.
+    """
     with reading(where), zipfile.ZipFile(path) as archive:
         headers = {}
         for member in archive.namelist():
@@ -261,12 +275,16 @@ def keys_of(path: Path, where: str) -> tuple[str, np.ndarray | None]:
         if len(found) != 1:
             held = ", ".join(f"{key} {shape}" for key, (shape, _, _) in headers.items()) or "no arrays"
             raise DataError(f"{where} holds {held}; save one array of images, under the key 'images'")
+        notes: tuple[str, ...] = ()
         for key in LABEL_KEYS:
             shape, _, dtype = headers.get(key, ((), False, np.dtype(float)))
-            if shape == headers[found[0]][0][:1] and dtype.kind in "ui":
+            n = headers[found[0]][0][0]
+            if shape == (n,) and dtype.kind in "ui":
                 with archive.open(f"{key}.npy") as file:
-                    return found[0], np.lib.format.read_array(file, allow_pickle=False)
-    return found[0], None
+                    return found[0], np.lib.format.read_array(file, allow_pickle=False), ()
+            if key in headers and key != found[0]:
+                notes += (f"'{key}' holds {dtype} of shape {shape}, not an integer for each of {n} images: no labels",)
+    return found[0], None, notes
 
 
 def member_rows(path: Path, key: str, where: str) -> Rows:
@@ -274,17 +292,29 @@ def member_rows(path: Path, key: str, where: str) -> Rows:
     with reading(where), zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
         shape, fortran_order, dtype = read_header(file)
         if fortran_order and not dtype.hasobject:  # its rows do not lie together, so it has to be held
+            claimed, held = math.prod(shape) * dtype.itemsize, archive.getinfo(f"{key}.npy").file_size
+            if claimed > held:
+                raise ValueError(f"its header claims {claimed} bytes, it holds {held}")
             file.seek(0)
             return InMemory(np.lib.format.read_array(file, allow_pickle=False))
     return Member(path, key, where, shape, dtype)
 
 
 def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether in Fortran order, and dtype, from the start of an npy."""
+    """Shape, whether in Fortran order, and dtype, from the start of an npy.
+
+    Raises:
+        ValueError: it is damaged, or claims a shape that no array has.
+    """
     version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    return np.lib.format.read_array_header_2_0(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    try:
+        shape, fortran_order, dtype = read(file)
+    except Exception as error:  # NumPy parses it as Python, and anything can come of that
+        raise ValueError(f"damaged header: {type(error).__name__}") from None
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize >= 1 << 62:
+        raise ValueError(f"its header claims the shape {shape}")
+    return shape, fortran_order, dtype
 
 
 @contextmanager

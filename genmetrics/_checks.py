@@ -35,7 +35,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
 def to_numpy(array: Any) -> NDArray[Any]:
     """A NumPy view of an array-like or a torch tensor (on any device, with or without gradient)."""
     if hasattr(array, "detach"):
-        array = array.detach().cpu().numpy()
+        array = array.detach().cpu()
+        array = (array.float() if str(array.dtype) == "torch.bfloat16" else array).numpy()
     return np.asarray(array)
 
 

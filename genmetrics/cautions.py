@@ -17,11 +17,12 @@ def warnings_about(sides: Mapping[str, Side], network: Extractor) -> list[str]:
             height, width = network.size
             n = side.images.n - side.images.sizes.get(network.size, 0)
             found.append(f"{name}: {count(n, 'image')} resized to {height}x{width} ({network.resize})")
-        if side.features.duplicates:
-            found.append(f"{name}: {count(side.features.duplicates, 'image')} repeat another one, pixel by pixel")
+            if network.name == "digits-cnn":
+                found.append("digits-cnn knows handwritten digits alone: of other images its numbers say little")
     if len({side.images.channels for side in sides.values()}) > 1 and network.channels is None:
         grey = ", ".join(name for name, side in sides.items() if side.images.channels == 1)
         found.append(f"{grey}: grey images are compared with colour ones; grey was repeated to three channels")
+    found = list(dict.fromkeys(found))
     for first, second in (("generated", "real"), ("generated", "train"), ("real", "train")):
         if first in sides and second in sides:
             found += overlap(first, sides[first], second, sides[second])

@@ -5,6 +5,7 @@ Exit status: 0 done, 1 the data cannot be used, 2 the command line cannot.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -30,10 +31,18 @@ def speaking_errors(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
+            if sys.stdout is None:
+                raise DataError("standard output is closed")
             command(*args, **kwargs)
+            sys.stdout.flush()
         except DataError as error:
             click.echo(f"Error: {error}", err=True)
             sys.exit(2 if isinstance(error, UnknownNameError) else 1)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            click.echo(f"Error: cannot write the result: {error.strerror or error}", err=True)
+            os._exit(1)  # what is still buffered for standard output cannot be written either
 
     return run
 
@@ -76,11 +85,18 @@ def score(
 
     SAMPLES and the sets are folders (searched recursively; class sub-folders give labels), .zip files, .npz or .npy.
     """
+    if extractor is None:
+        from genmetrics.extractors import EXTRACTORS
+
+        raise click.UsageError(f"choose the features with --extractor: {', '.join(EXTRACTORS)}")
+    names = None if metrics is None else [name.strip() for name in metrics.split(",") if name.strip()]
+    if names == []:
+        raise click.UsageError("--metrics names no metric")
     record = genmetrics.evaluate(
         real=test_set,
         generated=samples,
         train=train_set,
-        metrics=None if metrics is None else [name.strip() for name in metrics.split(",") if name.strip()],
+        metrics=names,
         extractor=extractor,
         seed=seed,
         intervals=not no_intervals,

@@ -59,10 +59,23 @@ def difference(a: Score, b: Score, same_samples: bool = False) -> Difference:
     reach = Z95 * math.hypot(a.std_error_generated, b.std_error_generated)
     low, high = value - reach, value + reach
     reason = "conditional on the reference"
-    if low <= 0 <= high or a.better not in ("lower", "higher"):
+    direction = wanted_direction(a, b)
+    if low <= 0 <= high or direction == 0:
+        if a.better == "closer to real" and not low <= 0 <= high:
+            reason += "; they lie on different sides of real data's value, or without it"
         return Difference(a.metric, a.name, value, low, high, "cannot tell", reason)
-    verdict = "a is better" if (value < 0) == (a.better == "lower") else "b is better"
+    verdict = "a is better" if value * direction > 0 else "b is better"
     return Difference(a.metric, a.name, value, low, high, verdict, reason)
+
+
+def wanted_direction(a: Score, b: Score) -> int:
+    """1 where higher is better, -1 where lower is, 0 where neither can be said of these two."""
+    if a.better != "closer to real":
+        return {"higher": 1, "lower": -1}.get(a.better, 0)
+    if a.baseline is None or b.baseline is None or a.baseline["value"] != b.baseline["value"]:
+        return 0
+    real = a.baseline["value"]
+    return -1 if min(a.value, b.value) >= real else 1 if max(a.value, b.value) <= real else 0
 
 
 def differing_parts(a: str, b: str) -> str:

@@ -114,8 +114,7 @@ def write_images(path: Path, images: NDArray[np.uint8]) -> Path:
 
 def ranking(demo: Demo, metric: str) -> list[tuple[str, str]]:
     """(place, set) by this metric, best first; "2=" where the samples are too few to tell it from the place above."""
-    sign = 1 if METRICS[metric].better == "lower" else -1
-    order = sorted(demo.records, key=lambda name: sign * demo.records[name][metric].value)
+    order = sorted(demo.records, key=lambda name: badness(demo.records[name][metric]))
     places: list[tuple[str, str]] = []
     for i, name in enumerate(order):
         place = str(i + 1)
@@ -124,6 +123,13 @@ def ranking(demo: Demo, metric: str) -> list[tuple[str, str]]:
             places[-1] = (place, places[-1][1])
         places.append((place, name))
     return places
+
+
+def badness(score: Score) -> float:
+    """Smaller is better."""
+    if score.better == "closer to real":
+        return abs(score.value - (score.baseline or {})["value"])
+    return score.value if score.better == "lower" else -score.value
 
 
 def tied(a: Score, b: Score) -> bool:

@@ -39,7 +39,7 @@ def evidence(record: Record, test: Seen, generated: Seen, labels: NDArray[np.int
         test: the real digits, which show `labels`.
     """
     return {
-        "frechet": frechet_parts(record["frechet"].value, test.features, generated.features),
+        "frechet": frechet_parts(record["frechet"], test.features, generated.features),
         "kernel": kernel_parts(record["kernel"], test.features, generated.features),
         "inception-score": score_parts(record["inception-score"].value, generated.logits),
         "ddm": ddm_parts(record["ddm"], test.logits, generated.logits, labels),
@@ -47,14 +47,15 @@ def evidence(record: Record, test: Seen, generated: Seen, labels: NDArray[np.int
     }
 
 
-def frechet_parts(value: float, test: NDArray[np.float32], generated: NDArray[np.float32]) -> str:
+def frechet_parts(score: Score, test: NDArray[np.float32], generated: NDArray[np.float32]) -> str:
     """The two terms of the distance, and how much the features vary."""
     shift = test.mean(axis=0, dtype=np.float64) - generated.mean(axis=0, dtype=np.float64)
     moved = float(shift @ shift)
     spread = float(generated.var(axis=0, dtype=np.float64).sum() / test.var(axis=0, dtype=np.float64).sum())
     return (
-        f"{short(moved)} because the features' mean moved, {short(value - moved)} because their spread differs: "
-        f"they vary {share(spread)} as much as those of real digits."
+        f"{short(moved)} from the features' means and {short(score.value - moved)} from their covariances; "
+        f"the features vary {share(spread)} as much as those of real digits. "
+        f"Real training digits get {short(baseline_of(score))}."
     )
 
 
@@ -87,11 +88,12 @@ def score_parts(value: float, logits: NDArray[np.float32]) -> str:
     named = float(np.exp(entropy(p.mean(axis=0))))
     doubt = float(np.exp(np.mean([entropy(row) for row in p])))
     found = np.flatnonzero(named_shares(logits) >= RARE)
-    shown = "All ten digits appear" if len(found) == len(DIGITS) else f"Only the digits {listed(found)} appear"
+    shown = "All ten digits appear" if len(found) == len(DIGITS) else f"Nearly all are taken for {listed(found)}"
     sure = "and the classifier is nearly sure" if doubt <= SURE else "but the classifier is in doubt"
     return (
-        f"{shown}, as varied as {short(named)} equally common ones, {sure}, as if between {short(doubt)} digits for "
-        f"each sample: {short(named)} / {short(doubt)} ≈ {short(named / doubt)} over all samples, "
+        f"{shown}; the classifier's answers are as varied as {short(named)} equally common digits, {sure}, "
+        f"as if between {short(doubt)} digits for each sample: {short(named)} / {short(doubt)} ≈ "
+        f"{short(named / doubt)} over all samples, "
         f"{short(value)} as the mean over {SPLITS} parts of them."
     )
 
@@ -136,6 +138,11 @@ def comparison(score: Score) -> str:
 
 
 # --- small parts
+
+
+def baseline_of(score: Score) -> float:
+    """The same number for real digits."""
+    return float((score.baseline or {})["value"])
 
 
 def half(low: float | None, high: float | None) -> float:

@@ -51,8 +51,8 @@ def evaluate(
         real: held-out real images: a folder, .zip, .npz, .npy, array or tensor (see `genmetrics.open_images`).
         generated: the samples, likewise.
         train: the real images that the generator was trained on; they give each number its 'real data' baseline.
-        metrics: names from METRICS; None takes all that the extractor serves. A mapping adds your own: name ->
-            function of (real features, generated features).
+        metrics: names from METRICS; None takes all that the extractor serves. A mapping computes your own instead:
+            name -> function of (real features, generated features).
         extractor: a name (`digits-cnn`, `pixels`, `module:PATH`) or an object; see `genmetrics.extractors`.
         labels: class of each generated image, replacing those of the source.
         seed: fixes every random choice.
@@ -73,7 +73,7 @@ def evaluate(
     if extractor is None:
         raise DataError(f"no extractor chosen; pass --extractor (extractor=) one of: {', '.join(EXTRACTORS)}")
     folder = writable_folder(out) if out is not None else None
-    network = find_extractor(extractor, device)
+    network = find_extractor(extractor, device)  # torch comes with the first image, not here
     refuse_what_it_lacks(chosen, network)
     given = {"real": real, "generated": generated, **({} if train is None else {"train": train})}
     opened = {
@@ -172,8 +172,12 @@ def score_of(
     baseline = None
     two_sided = any(need.startswith("real.") for need in metric.needs)
     stand_in = sides.get("train") if two_sided else real
-    sees_pixels = metric.needs == ("generated.images",)
-    if stand_in is not None and not (sees_pixels and stand_in.images.sizes.keys() != generated.images.sizes.keys()):
+    if metric.needs == ("generated.images",):
+        stand_in = real.grouped_like(generated)
+    notes = estimate.notes
+    if stand_in is not None:
+        if len(stand_in) < len(generated):
+            notes += (f"real data are {len(stand_in)} images, fewer than the samples; that alone changes their number",)
         stand_in = stand_in.subset(len(generated), seed)
         at_best = estimate_of(metric, real, stand_in, seed, intervals)
         baseline = {
@@ -198,8 +202,9 @@ def score_of(
         n_generated=len(generated),
         signature=signature_of(metric, real, generated, network, estimate),
         details=estimate.details,
-        notes=estimate.notes,
+        notes=notes,
         baseline=baseline,
+        summary=metric.summary,
     )
 
 
@@ -273,31 +278,31 @@ def environment(network: Extractor) -> dict[str, Any]:
 
 
 def writable_folder(out: str | Path) -> Path:
-    """`out` as a folder that exists and can be written; found out before any long work.
+    """`out`, if a folder can be made and written there; found out before any long work, and nothing is made yet.
 
     Raises:
-        DataError: it is a file, or cannot be made or written.
+        DataError: it is empty or a file, or cannot be written.
     """
     import tempfile
 
+    if not str(out):
+        raise DataError("the path of --out is empty; is a variable unset?")
     folder = Path(out)
+    standing = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=standing):
+            return folder
     except OSError as error:
         raise DataError(f"cannot write into {out}: {error.strerror or error}; choose another --out") from None
-    return folder
 
 
 def with_report(record: Record, sides: Mapping[str, Side], folder: Path, seed: int, progress: Progress) -> Record:
     """The record with its pictures; record.json and report.html written to `folder`."""
     from genmetrics.gallery import pictures_of
-    from genmetrics.records import write_atomically
+    from genmetrics.records import write_together
     from genmetrics.reports import html
 
     record = replace(record, pictures=tuple(pictures_of(record, sides, seed, progress)))
-    page = html.render(record).encode()
-    record.to_json(folder / "record.json")
-    write_atomically(folder / "report.html", page)
+    page = html.render(record).encode(errors="replace")  # a file name may hold bytes that are no text
+    write_together(folder, {"record.json": record.to_json().encode(), "report.html": page})
     return record

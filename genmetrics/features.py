@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from genmetrics._checks import DataError
 from genmetrics.extractors import Extractor, find_extractor
+from genmetrics.extractors.pixels import Pixels
 from genmetrics.sources import ImageSet, open_images
 
 REVISION = 1  # goes up when the same images and network would give other features
@@ -101,6 +102,8 @@ def features_of(
 ) -> Features:
     """All outputs of `extractor` for `images`, from the cache if it has them.
 
+    Only a network whose weights have a digest is cached: nothing else tells two of one name apart.
+
     Raises:
         DataError: sizes the network cannot take, a damaged file, or a network that returns NaN.
     """
@@ -111,6 +114,7 @@ def features_of(
             f"{images.name}: images have {len(images.sizes)} sizes ({many} of {images.n} are "
             f"{common[0]}x{common[1]}), but {extractor.name} needs one; resize them, or choose an extractor that does"
         )
+    cache = cache and (extractor.weights_sha256 is not None or isinstance(extractor, Pixels))
     file = cache_folder() / f"{cache_key(images, extractor, channels)}.npz" if cache else None
     content = read_cached(file, images.n) if file else None
     cached = content is not None
@@ -135,7 +139,7 @@ def run_network(images: ImageSet, extractor: Extractor, channels: int, progress:
             digests[done + i] = np.frombuffer(content_digest(image), np.uint8)
         ready = [with_channels(image, channels) for image in image_batch]
         padded = ready + [ready[-1]] * (extractor.batch_size - n)
-        for name, value in extractor(padded).items():
+        for name, value in checked_outputs(extractor(padded), extractor).items():
             finite = np.isfinite(value[:n]).all(axis=1)
             if not finite.all():
                 i = done + int(finite.argmin())
@@ -143,6 +147,27 @@ def run_network(images: ImageSet, extractor: Extractor, channels: int, progress:
             kept.setdefault(name, []).append(value[:n])
         done += n
     return {**{name: np.concatenate(parts) for name, parts in kept.items()}, "digests": digests}
+
+
+def checked_outputs(outputs: Any, extractor: Extractor) -> dict[str, NDArray[Any]]:
+    """What a network returned, if it is what an Extractor promises.
+
+    Raises:
+        DataError: no dict, no features, or not one row for each image.
+    """
+    if not isinstance(outputs, dict) or "features" not in outputs or "digests" in outputs:
+        held = ", ".join(map(str, outputs)) if isinstance(outputs, dict) else type(outputs).__name__
+        raise DataError(
+            f"{extractor.name} should return a dict with 'features' (and 'logits'), got {held or 'nothing'}"
+        )
+    for name, value in outputs.items():
+        shape, dtype = np.shape(value), np.asarray(value).dtype
+        if len(shape) != 2 or shape[0] != extractor.batch_size or dtype.kind not in "fiu":
+            raise DataError(
+                f"{extractor.name}: '{name}' should be numbers of shape ({extractor.batch_size}, d) "
+                f"for {extractor.batch_size} images, got {dtype} of shape {shape}"
+            )
+    return {name: np.asarray(value, dtype=np.float32) for name, value in outputs.items()}
 
 
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -158,7 +183,9 @@ def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 
 def content_digest(image: NDArray[np.uint8]) -> bytes:
-    """SHA-256 of an image's shape and pixels."""
+    """SHA-256 of an image's shape and pixels; an image of three equal channels is the grey image."""
+    if image.shape[2] == 3 and (image == image[:, :, :1]).all():
+        image = image[:, :, :1]
     content = hashlib.sha256(repr(image.shape).encode())
     content.update(np.ascontiguousarray(image).data)
     return content.digest()
@@ -187,6 +214,7 @@ def cache_key(images: ImageSet, extractor: Extractor, channels: int) -> str:
         "resize": extractor.resize,
         "batch_size": extractor.batch_size,
         "channels": channels,
+        "device": getattr(extractor, "device", "cpu"),
     }
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
@@ -196,10 +224,10 @@ def read_cached(file: Path, n: int) -> dict[str, NDArray[Any]] | None:
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             content = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile):
         return None
-    whole = "digests" in content and all(len(value) == n for value in content.values())
-    return content if whole else None
+    whole = {"digests", "features"} <= set(content) and all(np.shape(value)[:1] == (n,) for value in content.values())
+    return content if whole and content["digests"].shape == (n, DIGEST_BYTES) else None
 
 
 def write_cached(file: Path, content: dict[str, NDArray[Any]]) -> None:

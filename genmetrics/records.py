@@ -77,13 +77,14 @@ class Score:
     std_error: float | None
     std_error_generated: float | None
     interval: str
-    better: str  # "lower", "higher"; "" where unknown
+    better: str  # "lower", "higher", "closer to real" (to its baseline); "" where unknown
     n_real: int
     n_generated: int
     signature: str
     details: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    baseline: dict[str, Any] | None = None  # the same number for real training images: value, low, high, n
+    baseline: dict[str, Any] | None = None  # the same number for real images in the samples' place: value, low, ...
+    summary: str = ""  # one line: what the number tells
 
 
 @dataclass(frozen=True)
@@ -155,16 +156,55 @@ class Record:
                 raise DataError(f"{where}: not a readable record ({error})") from None
         try:
             content = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise DataError(f"{where}: not JSON ({error})") from None
         schema = content.get("schema") if isinstance(content, dict) else None
         if schema != SCHEMA_VERSION:
             raise DataError(f"{where}: schema {schema!r}, but this version reads schema {SCHEMA_VERSION}")
         try:
             scores = tuple(Score(**{**row, "notes": tuple(row["notes"])}) for row in content.pop("scores"))
-            return cls(scores=scores, **{**content, "warnings": tuple(content["warnings"])})
-        except (KeyError, TypeError) as error:
+            record = cls(scores=scores, **{**content, "warnings": tuple(content["warnings"])})
+            check_types(record)
+            return record
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(f"{where}: not a genmetrics record ({error})") from None
+
+
+def check_types(record: Record) -> None:
+    """The parts that comparing and reporting rely on.
+
+    Raises:
+        TypeError: one is of another type, or not a finite number.
+    """
+    if not all(isinstance(part, dict) for part in (record.inputs, record.extractor, record.environment)):
+        raise TypeError("inputs, extractor and environment should be objects")
+    for score in record.scores:
+        for text in (score.metric, score.name, score.signature, score.better, score.interval):
+            if not isinstance(text, str):
+                raise TypeError(f"{score.metric}: {text!r} should be a string")
+        optional = (score.low, score.high, score.std_error, score.std_error_generated)
+        for number in (score.value, *(x for x in optional if x is not None)):
+            if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+                raise TypeError(f"{score.metric}: {number!r} should be a finite number")
+
+
+def write_together(folder: Path, files: dict[str, bytes]) -> None:
+    """Write several files to `folder`: all of them, or none.
+
+    Raises:
+        DataError: one cannot be written; what was there before is still there.
+    """
+    parts = {name: folder / f".{name}.part" for name in files}
+    try:
+        for name, part in parts.items():
+            write_atomically(part, files[name])
+        for name, part in parts.items():
+            os.replace(part, folder / name)
+    except OSError as error:
+        raise DataError(f"cannot write into {folder}: {error.strerror or error}; choose another --out") from None
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:

@@ -34,6 +34,17 @@ class Side:
         drawn = np.random.default_rng(seed).choice(len(self), n, replace=False)
         return replace(self, rows=self.rows[np.sort(drawn)])
 
+    def grouped_like(self, other: Side) -> Side | None:
+        """This side as far as pairs of its images compare with pairs of the other's; None if they do not.
+
+        Pairs within classes compare only with pairs within classes, at one image size.
+        """
+        if self.images.sizes.keys() != other.images.sizes.keys():
+            return None
+        if other.images.labels is None:
+            return replace(self, images=replace(self.images, labels=None, classes=None))
+        return None if self.images.labels is None else self
+
     def output(self, name: str) -> NDArray[np.float32]:
         """An output of the network; "embedding" is its logits, or its features if it has none."""
         return self.features.outputs[self.output_name(name)][self.rows]

@@ -6,14 +6,16 @@ digest. Pixels come later, one image at a time, as uint8 (h, w, c); the images a
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import stat
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -47,6 +49,7 @@ Kind = Literal["folder", "zip", "npz", "npy", "array"]
 Reader: TypeAlias = Callable[[str], bytes]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
+LARGEST_FILE = 1 << 30  # bytes of one image
 LITTER = ("__macosx", "thumbs.db", "desktop.ini")  # what macOS and Windows leave behind
 
 
@@ -164,6 +167,8 @@ def open_images(
     if value_range is not None and declared is None:
         raise DataError(f"{name}: value_range must be (0, 1), (-1, 1) or (0, 255), got {value_range!r}")
     if isinstance(source, str | os.PathLike):
+        if not os.fspath(source):
+            raise DataError(f"{name}: the path is empty; is a variable unset?")
         return open_path(Path(source), name, labels, declared, layout)
     array = as_array(source, name)
     return open_array(InMemory(array), name, "array", f"array of shape {array.shape}", labels, declared, layout)
@@ -181,9 +186,11 @@ def open_path(path: Path, name: str, labels: Any, declared: Range | None, layout
         files = Files(name, origin, partial(zip_reader, path, where))
         return open_files(files, "zip", files_in_zip(path, where), labels)
     if suffix == ".npz":
-        key, its_labels = keys_of(path, where)
-        labels = its_labels if labels is None else labels
-        return open_array(member_rows(path, key, where), name, "npz", origin, labels, declared, layout)
+        key, its_labels, notes = keys_of(path, where)
+        rows = member_rows(path, key, where)
+        opened = open_array(rows, name, "npz", origin, its_labels if labels is None else labels, declared, layout)
+        notes = tuple(f"{name}: {note}" for note in notes) if labels is None else ()
+        return replace(opened, warnings=opened.warnings + notes)
     if suffix == ".npy":
         return open_array(InMemory(memory_map(path, where)), name, "npy", origin, labels, declared, layout)
     if suffix in SUFFIXES:
@@ -377,7 +384,12 @@ def folder_reader(folder: Path) -> Iterator[Reader]:
     """Reads the bytes of files in a folder."""
 
     def read(file: str) -> bytes:
-        with open(os.path.join(folder, file), "rb") as opened:
+        path = os.path.join(folder, file)
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        refuse_huge(status.st_size)
+        with open(path, "rb") as opened:
             return opened.read()
 
     yield read
@@ -388,8 +400,23 @@ def zip_reader(path: Path, where: str) -> Iterator[Reader]:
     """Reads the bytes of files in a zip, which is opened once."""
     with reading(where):
         archive = zipfile.ZipFile(path)
+
+    def read(file: str) -> bytes:
+        refuse_huge(archive.getinfo(file).file_size)
+        return archive.read(file)
+
     with archive:
-        yield archive.read
+        yield read
+
+
+def refuse_huge(size: int) -> None:
+    """One image file is read whole.
+
+    Raises:
+        OSError: it is larger than any image should be.
+    """
+    if size > LARGEST_FILE:
+        raise OSError(errno.EFBIG, f"{size} bytes for one image, more than {LARGEST_FILE}")
 
 
 # Arrays

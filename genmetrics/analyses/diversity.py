@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from genmetrics.sides import Side
 
 PAIRS_A_CLASS = 100  # AC-GAN, section 4.2
-PAIRS_WITHOUT_LABELS = 10_000  # PGGAN, IntroVAE
+PAIRS_WITHOUT_LABELS = 1_000  # PGGAN and IntroVAE take 10,000; these are enough for two digits
 PROTOCOL = "msssim-google"
 
 
@@ -50,8 +50,12 @@ class Stack:
 
 
 def ms_ssim_estimate(images: Side, *, seed: int = 0, intervals: bool = True) -> Estimate:
-    """Mean MS-SSIM of 100 random pairs within each class; of 10,000 pairs of all images where there are no labels."""
-    labels = images.labels
+    """Mean MS-SSIM of 100 random pairs within each class; of 1,000 pairs of all images where there are no labels.
+
+    Classes draw their pairs in the order of their first image, not of their names.
+    """
+    found_labels = images.labels
+    labels, present = (None, []) if found_labels is None else by_first_image(found_labels)
     each = PAIRS_WITHOUT_LABELS if labels is None else PAIRS_A_CLASS
     stack = Stack(images)
     pairs, classes = draw_pairs(len(stack), labels, each, seed)
@@ -65,7 +69,8 @@ def ms_ssim_estimate(images: Side, *, seed: int = 0, intervals: bool = True) -> 
         notes=(*notes_on_size(stack.shape, PROTOCOL), *dropped),
     )
     names = images.classes or ()
-    table = {names[label]: row for label, row in found.per_class.items()}
+    table = {names[present[place]]: found.per_class[place] for place in found.per_class}
+    table = {name: table[name] for name in names if name in table}
     within = "all images" if labels is None else f"images of one class, mean over {len(table)} classes"
     offered = intervals and found.std_error is not None
     return Estimate(
@@ -77,7 +82,7 @@ def ms_ssim_estimate(images: Side, *, seed: int = 0, intervals: bool = True) -> 
         interval=f"over pairs of {within}; the unit is the image" if offered else no_interval(intervals),
         options={
             "protocol": PROTOCOL,
-            "pairs": f"{each}" if labels is None else f"{each}-a-class",
+            **pairs_option(each, len(table)),
             "seed": seed,
         },
         details={
@@ -92,3 +97,15 @@ def ms_ssim_estimate(images: Side, *, seed: int = 0, intervals: bool = True) -> 
 def no_interval(intervals: bool) -> str:
     why = "a class has fewer than 4 images in its pairs" if intervals else "intervals were switched off"
     return f"no interval: {why}"
+
+
+def by_first_image(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[int]]:
+    """Labels renumbered in order of their first image, and what each number stands for."""
+    present, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return np.argsort(order)[inverse], present[order].tolist()
+
+
+def pairs_option(each: int, classes: int) -> dict[str, object]:
+    """How many pairs, as it stands in the signature."""
+    return {"pairs": f"{each}-a-class", "classes": classes} if classes else {"pairs": each}

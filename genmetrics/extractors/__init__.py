@@ -81,6 +81,8 @@ def checked(extractor: Any) -> Extractor:
             f"{type(extractor).__name__} is no extractor: it lacks {', '.join(missing)}; "
             "see genmetrics.extractors.Extractor"
         )
+    if not isinstance(extractor.batch_size, int) or extractor.batch_size < 1:
+        raise DataError(f"{extractor.name}: batch_size should be a whole number from 1, got {extractor.batch_size!r}")
     return extractor
 
 
@@ -104,7 +106,7 @@ def pick_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise DataError(f"device '{device}' cannot be used here: {str(error).splitlines()[0]}") from None
     return device

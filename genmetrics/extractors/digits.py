@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics.extractors import pick_device, sha256_of
+
+WEIGHTS = Path(__file__).with_name("digits_cnn.safetensors")
 
 
 class DigitsExtractor:
@@ -23,11 +29,19 @@ class DigitsExtractor:
     batch_size = 256
 
     def __init__(self, device: str = "auto") -> None:
-        from genmetrics.extractors.digits_cnn import WEIGHTS, load
-
-        self.device = pick_device(device)
+        self.asked_device = device
         self.weights_sha256 = sha256_of(WEIGHTS)
-        self.network = load().to(self.device)
+
+    @cached_property
+    def device(self) -> str:
+        return pick_device(self.asked_device)
+
+    @cached_property
+    def network(self) -> Any:
+        """Loaded, and torch with it, when the first image comes."""
+        from genmetrics.extractors.digits_cnn import load
+
+        return load().to(self.device)
 
     def __call__(self, images: list[NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
         import torch

@@ -1,6 +1,6 @@
 """A user's own torch network as an extractor: `module:path/to/checkpoint`.
 
-The checkpoint holds the network and its weights together, and loading it runs no code of its author's:
+The checkpoint holds the network and its weights together. torch unpickles parts of it: load only files you trust.
 
     torch.export.save(torch.export.export(network, (images,)), "net.pt2")     # torch.export
     torch.jit.script(network).save("net.pt")                                  # TorchScript
@@ -74,7 +74,7 @@ def load(path: Path, device: str) -> Any:
     """The callable network of a .pt2 or TorchScript file, on `device`.
 
     Raises:
-        DataError: the file is neither; a pickled module is refused, since unpickling runs its author's code.
+        DataError: the file is neither, or damaged; a module pickled whole is refused: it needs its author's code.
     """
     import torch
 
@@ -84,11 +84,15 @@ def load(path: Path, device: str) -> Any:
         names = {name.split("/", 1)[-1] for name in archive.namelist()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # TorchScript still loads; its deprecation is not the user's
-        if "constants.pkl" in names:
-            return torch.jit.load(str(path), map_location=device).eval()
-        if "archive_format" in names or path.suffix == ".pt2":
-            return torch.export.load(str(path)).module().to(device)
+        try:
+            if "constants.pkl" in names:
+                return torch.jit.load(str(path), map_location=device).eval()
+            if "archive_format" in names or path.suffix == ".pt2":
+                return torch.export.load(str(path)).module().to(device)
+        except Exception as error:  # torch has no common type for what can be wrong inside
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise DataError(f"{path}: torch cannot load it: {reason}") from error
     raise DataError(
-        f"{path}: holds pickled weights or a pickled module, which cannot be run safely on its own; "
+        f"{path}: holds pickled weights or a pickled module, which cannot be run on its own; "
         "export the network with torch.export.save (.pt2) or torch.jit.script(network).save(...)"
     )

@@ -24,7 +24,7 @@ class Metric:
     function: str  # public name of the pure function
     estimate: str  # module:function, called with what `needs` names, and with seed= and intervals=
     needs: tuple[str, ...]  # side.output, in the order of the arguments; "embedding" is logits, else features
-    better: str  # "lower" or "higher"
+    better: str  # "lower", "higher", or "closer to real": to the same number for real images
     bounds: tuple[float, float]
     symmetric: bool  # f(a, b) = f(b, a)
     prefix: str  # printed as prefix_extractor
@@ -98,13 +98,13 @@ METRICS = {
         function="ms_ssim_diversity",
         estimate="analyses.diversity:ms_ssim_estimate",
         needs=("generated.images",),
-        better="lower",
+        better="closer to real",
         bounds=(0, 1),
         symmetric=False,
         prefix="ms_ssim",
         inception_name="ms_ssim",
         paper="arXiv:1610.09585",
-        summary="similarity of random pairs of samples: compare with real data's; higher means less diverse",
+        summary="similarity of random pairs of samples: above real data's they are less diverse, below it noisier",
     ),
 }
 

@@ -29,7 +29,14 @@ class Ddm:
     std_error: float | None
 
 
-def ddm(test: Any, generated: Any, distance: str = "half_sq", scale: float = 1.0, backend: str = "exact") -> Ddm:
+def ddm(
+    test: Any,
+    generated: Any,
+    distance: str = "half_sq",
+    scale: float = 1.0,
+    backend: str = "exact",
+    tol: float = 1e-4,
+) -> Ddm:
     """DDM(T, G) = -mean over t of log( mean over g of e^-D(t, g) ).
 
     Args:
@@ -40,6 +47,8 @@ def ddm(test: Any, generated: Any, distance: str = "half_sq", scale: float = 1.0
             "l2": |t-g| / h (it saturates: it separates mode counts poorly).
         scale: h, in the embedding's units.
         backend: "exact": every pair, streamed; no n x m array is ever held.
+        tol: how wide the certified interval may be, relative to the value (or to 1, if that is more); "exact" is
+            far below any sensible one.
 
     Returns:
         Nats, >= 0; lower is better; 0 only if every generated image lies on the one test image.
@@ -60,6 +69,8 @@ def ddm(test: Any, generated: Any, distance: str = "half_sq", scale: float = 1.0
     if not np.isfinite(terms.values).all():
         raise DataError(f"distances over scale {scale} overflow float64; use a larger scale")
     value, rounding = abs(float(terms.values.mean())), float(terms.error.mean())
+    if 2 * rounding > tol * max(1.0, value):
+        raise DataError(f"float64 certifies no more than +-{rounding:.1e} here, but tol is {tol:g}")
     std_error = float(terms.values.std(ddof=1) / np.sqrt(len(t))) if len(t) > 1 else None
     return Ddm(value, value - rounding, value + rounding, std_error)
 

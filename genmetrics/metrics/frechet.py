@@ -19,6 +19,7 @@ from genmetrics._checks import DataError, as_features, blocks, same_width
 from genmetrics.intervals import random_halves, second_order_corrected, variance_of_mean
 from genmetrics.records import Estimate
 
+LARGEST = 1e140  # of a feature: sums of its squares are still float64
 FEWEST_FOR_INTERVAL = 20  # images on each side
 
 
@@ -126,6 +127,9 @@ def fitted(features: Any, name: str) -> Fitted:
     if isinstance(features, Moments):
         return Fitted(features.mean, covariance_factor(features.covariance))
     x = as_features(features, name, at_least=2)
+    largest = max(float(np.abs(block).max()) for block in blocks(x))
+    if largest > LARGEST:
+        raise DataError(f"{name}: features of up to {largest:.3g}, whose squares overflow float64; scale them down")
     mean = x.mean(axis=0, dtype=np.float64)
     return Fitted(mean, data_factor(x, mean))
 

@@ -90,9 +90,12 @@ class Sums:
 def sums_of(x: NDArray[Any], y: NDArray[Any]) -> Sums:
     """All the sums the estimate and its variance need, in blocks of rows."""
     x, y = x.astype(np.float64), y.astype(np.float64)
-    xx, _, xx_squares = kernel_sums(x, x, skip_diagonal=True)
-    yy, _, yy_squares = kernel_sums(y, y, skip_diagonal=True)
-    xy, yx, xy_squares = kernel_sums(x, y)
+    with np.errstate(over="ignore", invalid="ignore"):
+        xx, _, xx_squares = kernel_sums(x, x, skip_diagonal=True)
+        yy, _, yy_squares = kernel_sums(y, y, skip_diagonal=True)
+        xy, yx, xy_squares = kernel_sums(x, y)
+    if not np.isfinite([xx_squares, yy_squares, xy_squares]).all():
+        raise DataError("the features are so large that powers of their kernel overflow float64; scale them down")
     return Sums(xx, yy, xy, yx, xx_squares, yy_squares, xy_squares)
 
 

@@ -13,7 +13,7 @@ MOST_SIGNIFICANT = 8  # digits of a value whose interval is very narrow
 MOST_DECIMALS = 9  # beyond these two, numbers are written with an exponent
 MOST_WHOLE_DIGITS = 9
 NO_INTERVAL = "no interval"
-ARROWS = {"lower": "↓", "higher": "↑"}
+ARROWS = {"lower": "↓", "higher": "↑", "closer to real": "≈"}
 
 
 @dataclass(frozen=True)

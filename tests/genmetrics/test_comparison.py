@@ -132,3 +132,18 @@ def test_the_interval_holds_the_difference_as_often_as_it_says():
 def test_a_difference_is_a_value_that_can_be_replaced():
     found = difference(score(1.0), score(2.0))
     assert dataclasses.replace(found, metric="x").metric == "x"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "real", "verdict"),
+    [
+        (9.0, 5.0, 2.0, "b is better"),
+        (1.0, 5.0, 7.0, "b is better"),
+        (1.0, 9.0, 5.0, "cannot tell"),
+        (9.0, 5.0, None, "cannot tell"),
+    ],
+)
+def test_closer_to_real_goes_by_the_baseline(a, b, real, verdict):
+    baseline = None if real is None else {"value": real}
+    scores = [dataclasses.replace(score(x, better="closer to real"), baseline=baseline) for x in (a, b)]
+    assert difference(*scores).verdict == verdict

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from report_material import score as material_score
 from rich.console import Console
 
 from genmetrics import demo_text, features
@@ -94,7 +95,7 @@ def test_every_set_and_metric_has_its_evidence(demo):
 
 def test_evidence_says_what_was_done_to_each_set(demo):
     evidence = demo.evidence
-    assert "Only the digits 0–3 appear" in evidence["4-digits"]["inception-score"]
+    assert "Nearly all are taken for 0–3" in evidence["4-digits"]["inception-score"]
     assert "Test digits 4–9 lie far from any sample" in evidence["4-digits"]["ddm"]
     assert evidence["held-out"]["ddm"].startswith("All ten digits have samples near them")
     assert evidence["held-out"]["kernel"].startswith("No difference seen")
@@ -172,8 +173,10 @@ def test_kernel_orders_add_up_to_the_kernel_distance():
 
 def test_frechet_parts_by_hand():  # means 1 and 0; sample variances 2 and 0, so variance 0 of it
     test, generated = np.array([[0.0], [2.0]], np.float32), np.zeros((2, 1), np.float32)
-    said = demo_text.frechet_parts(3.0, test, generated)
-    assert said.startswith("1.00 because the features' mean moved, 2.00 because their spread differs")
+    score = material_score("fd", (3.0, None, None), (0.5, None, None))
+    said = demo_text.frechet_parts(score, test, generated)
+    assert said.startswith("1.00 from the features' means and 2.00 from their covariances")
+    assert said.endswith("Real training digits get 0.500.")
     assert "vary 0% as much" in said
 
 
@@ -181,7 +184,7 @@ def test_a_sure_classifier_of_four_digits_scores_four():
     logits = np.full((40, 10), -50, np.float32)
     logits[np.arange(40), np.arange(40) % 4] = 50
     said = demo_text.score_parts(4.0, logits)
-    assert said.startswith("Only the digits 0–3 appear, as varied as 4.00 equally common ones, and the classifier is")
+    assert said.startswith("Nearly all are taken for 0–3; the classifier's answers are as varied as 4.00 equally")
     assert "4.00 / 1.00 ≈ 4.00" in said
 
 

@@ -25,7 +25,7 @@ class Counting:
     """The mean grey value; counts how often it is called, and sees batches of 16."""
 
     name, channels, size, resize, outputs = "mean-grey", None, None, "none", ("features",)
-    weights_sha256, batch_size = None, 16
+    weights_sha256, batch_size = "00" * 32, 16
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -74,6 +74,14 @@ def test_another_network_is_another_entry_of_the_cache(images, change):
     other = Counting()
     setattr(other, *change)
     assert not features_of(open_images(images, "images"), other).cached
+
+
+def test_a_network_without_a_digest_of_its_weights_is_never_cached(images):
+    network = Counting()
+    network.weights_sha256 = None
+    for _ in range(2):
+        assert not features_of(open_images(images, "images"), network).cached
+    assert not cache_folder().exists()
 
 
 def test_one_changed_pixel_is_another_entry_of_the_cache(images):
@@ -188,4 +196,4 @@ def test_an_output_the_network_does_not_have_is_refused(images):
 
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(DataError, match="device 'cuda:99' cannot be used here"):
-        find_extractor("digits-cnn", "cuda:99")
+        gm.extract(np.zeros((2, 8, 8), np.uint8), "digits-cnn", device="cuda:99")

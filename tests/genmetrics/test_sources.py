@@ -185,7 +185,8 @@ def test_tensors_are_arrays():
     images = noise(4, 3, 8, 9)
     opened = open_images(torch.from_numpy(images / np.float32(255)).requires_grad_(), "real", value_range=(0, 1))
     np.testing.assert_array_equal(np.stack(list(opened.stream())), images.transpose(0, 2, 3, 1))
-    assert "bfloat16" in refusal(torch.zeros(4, 8, 8, dtype=torch.bfloat16), value_range=(0, 1)).lower()
+    black = open_images(torch.zeros(4, 8, 8, dtype=torch.bfloat16), "real", value_range=(0, 1))
+    assert max(image.max() for image in black.stream()) == 0
 
 
 def test_an_image_set_is_returned_as_it_is():
@@ -308,7 +309,40 @@ def test_labels_of_an_npz_are_used(tmp_path, key):
 
 def test_an_array_that_is_not_one_integer_for_each_image_is_no_label(tmp_path):
     np.savez(tmp_path / "a.npz", images=noise(3, 5, 5), y=np.eye(3, dtype=int), labels=np.ones(3))
-    assert open_images(tmp_path / "a.npz", "real").labels is None
+    opened = open_images(tmp_path / "a.npz", "real")
+    assert opened.labels is None
+    assert "real: 'y' holds int64 of shape (3, 3), not an integer for each of 3 images: no labels" in opened.warnings
+
+
+def test_a_pipe_among_the_images_is_refused_and_not_waited_for(tmp_path):
+    save_pngs(tmp_path, noise(2, 4, 4), ["1.png", "2.png"])
+    os.mkfifo(tmp_path / "3.png")
+    assert "3.png cannot be read (not a regular file)" in refusal(tmp_path)
+
+
+def test_a_file_too_large_for_an_image_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("genmetrics.sources.LARGEST_FILE", 1000)
+    save_pngs(tmp_path / "a", noise(1, 40, 40), ["1.png"])
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "a" / "1.png", "1.png")
+    assert "bytes for one image" in refusal(tmp_path / "a")
+    assert "bytes for one image" in refusal(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize("shape", ["(-5, 28, 28)", "(1, 99999999999999999999999, 28)", "(5, 28,", "(" * 200])
+def test_a_header_that_claims_no_possible_array_is_refused(tmp_path, shape):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
+    header += " " * (63 - (len(header) + 10) % 64) + "\n"
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(100)
+    (tmp_path / "a.npy").write_bytes(data)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", data)
+    assert "a.npy cannot be read" in refusal(tmp_path / "a.npy")
+    assert "a.npz cannot be read" in refusal(tmp_path / "a.npz")
+
+
+def test_an_empty_path_is_not_the_current_folder():
+    assert "the path is empty" in refusal("")
 
 
 def test_labels_given_replace_those_of_the_source(tmp_path):
