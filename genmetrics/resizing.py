@@ -97,7 +97,7 @@ def pil_uint8_bicubic(images: Tensor, size: Size) -> Tensor:
 
     def one(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         small = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image)
-        return np.asarray(small.resize(size[::-1], Image.Resampling.BICUBIC)).reshape(*size, image.shape[2])
+        return np.asarray(small.resize((size[1], size[0]), Image.Resampling.BICUBIC)).reshape(*size, image.shape[2])
 
     resized = np.stack([one(image) for image in images.permute(0, 2, 3, 1).cpu().numpy()])
     return torch.from_numpy(resized).to(images.device).permute(0, 3, 1, 2).float()

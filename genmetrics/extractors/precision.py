@@ -1,0 +1,31 @@
+"""Float32 that is float32: no TF32, no bfloat16, whatever the surrounding program has switched on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def strict(device: str) -> Iterator[None]:
+    """Within it, convolutions and matrix products of float32 are computed in float32; the settings are put back.
+
+    PyTorch's own default on CUDA is TF32 for convolutions, which moves features by 1e-3 of their size.
+    """
+    backends = torch.backends
+    if hasattr(backends.cudnn, "conv"):  # torch 2.9 and newer
+        switches = [(part, "fp32_precision", "ieee") for part in (backends.cudnn.conv, backends.cuda.matmul)]
+        switches += [(part, "fp32_precision", "ieee") for part in (backends.mkldnn.conv, backends.mkldnn.matmul)]
+    else:
+        switches = [(part, "allow_tf32", False) for part in (backends.cudnn, backends.cuda.matmul)]
+    before = [getattr(part, name) for part, name, _ in switches]
+    try:
+        for part, name, value in switches:
+            setattr(part, name, value)
+        with torch.autocast(torch.device(device).type, enabled=False):
+            yield
+    finally:
+        for (part, name, _), value in zip(switches, before, strict=True):
+            setattr(part, name, value)
