@@ -17,7 +17,10 @@ DEFAULT = "inception-v3-tf2015"  # of `score`, if its weights are there
 
 
 class Extractor(Protocol):
-    """What a feature network offers. Any object with these members can be passed as `extractor=`."""
+    """What a feature network offers. Any object with these members can be passed as `extractor=`.
+
+    It may also have `details`, a dict of JSON values that records show and that the features depend on.
+    """
 
     @property
     def name(self) -> str: ...  # as it stands in signatures

@@ -40,6 +40,8 @@ class Inception:
         fast: batch norms folded into the convolutions and pixels stored channels last. Features differ from those of
             the plain network (False) by rounding, about 1e-6 of their size, and take two thirds of its time.
 
+    Its `details`, which records show, say how grey levels were scaled and how the network was run.
+
     Raises:
         DataError: the weights are not found, damaged, or another network's; or the device is not there.
         UnknownNameError: no such resize or output.
@@ -71,7 +73,7 @@ class Inception:
             raise DataError(missing_weights())
         self.weights_sha256 = checked_sha256(file)
         self.memory_format = torch.channels_last if fast else torch.contiguous_format
-        self.network = load(file, fast).to(self.device, memory_format=self.memory_format)
+        self.network = load(file, fast).to(device=self.device, memory_format=self.memory_format)
         self.details = {
             "input": f"(x - {INPUTS[resize]:g}) / {INPUTS[resize]:g}",
             "backend": "torch, batch norms folded, channels last" if fast else "torch",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -14,10 +15,11 @@ def strict(device: str) -> Iterator[None]:
 
     PyTorch's own default on CUDA is TF32 for convolutions, which moves features by 1e-3 of their size.
     """
-    backends = torch.backends
+    backends: Any = torch.backends
+    switches: list[tuple[Any, str, Any]]
     if hasattr(backends.cudnn, "conv"):  # torch 2.9 and newer
-        switches = [(part, "fp32_precision", "ieee") for part in (backends.cudnn.conv, backends.cuda.matmul)]
-        switches += [(part, "fp32_precision", "ieee") for part in (backends.mkldnn.conv, backends.mkldnn.matmul)]
+        parts = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
+        switches = [(part, "fp32_precision", "ieee") for part in parts]
     else:
         switches = [(part, "allow_tf32", False) for part in (backends.cudnn, backends.cuda.matmul)]
     before = [getattr(part, name) for part, name, _ in switches]
