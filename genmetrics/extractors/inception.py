@@ -73,7 +73,7 @@ class Inception:
             raise DataError(missing_weights())
         self.weights_sha256 = checked_sha256(file)
         self.memory_format = torch.channels_last if fast else torch.contiguous_format
-        self.network = load(file, fast).to(device=self.device, memory_format=self.memory_format)
+        self.network = load(file, fast).to(self.device).to(memory_format=self.memory_format)
         self.details = {
             "input": f"(x - {INPUTS[resize]:g}) / {INPUTS[resize]:g}",
             "backend": "torch, batch norms folded, channels last" if fast else "torch",
