@@ -61,6 +61,7 @@ class Inception:
         fast: bool = True,
     ) -> None:
         one_of(resize, "resize", INPUTS)
+        outputs = tuple(outputs)
         for output in outputs:
             one_of(output, f"output of {self.name}", OUTPUTS)
         self.device = pick_device(device)
