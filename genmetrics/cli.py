@@ -58,7 +58,12 @@ def main() -> None:
 @click.option("--test-set", required=True, help="Held-out real images: the reference.")
 @click.option("--train-set", help="Real images the generator was trained on: give each number its real-data baseline.")
 @click.option("--metrics", help="Comma-separated names; by default all that the extractor serves.")
-@click.option("--extractor", help="digits-cnn, pixels, or module:PATH of your own exported torch network.")
+@click.option(
+    "--extractor",
+    help="inception-v3-tf2015 (the default, if its weights are there; @clean, @torch-bilinear: resized otherwise), "
+    "digits-cnn, pixels, or module:PATH of your own exported torch network.",
+)
+@click.option("--weights", type=click.Path(path_type=Path), help="File of the weights of inception-v3-tf2015.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for record.json and report.html.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON, and nothing else, on stdout.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes every random choice.")
@@ -73,6 +78,7 @@ def score(
     train_set: str | None,
     metrics: str | None,
     extractor: str | None,
+    weights: Path | None,
     out: Path | None,
     as_json: bool,
     seed: int,
@@ -85,10 +91,6 @@ def score(
 
     SAMPLES and the sets are folders (searched recursively; class sub-folders give labels), .zip files, .npz or .npy.
     """
-    if extractor is None:
-        from genmetrics.extractors import EXTRACTORS
-
-        raise click.UsageError(f"choose the features with --extractor: {', '.join(EXTRACTORS)}")
     names = None if metrics is None else [name.strip() for name in metrics.split(",") if name.strip()]
     if names == []:
         raise click.UsageError("--metrics names no metric")
@@ -98,6 +100,7 @@ def score(
         train=train_set,
         metrics=names,
         extractor=extractor,
+        weights=weights,
         seed=seed,
         intervals=not no_intervals,
         device=device,

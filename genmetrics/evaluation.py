@@ -18,7 +18,7 @@ import numpy as np
 import genmetrics
 from genmetrics._checks import DataError, UnsuitableError
 from genmetrics.cautions import warnings_about
-from genmetrics.extractors import EXTRACTORS, Extractor, find_extractor
+from genmetrics.extractors import DEFAULT, Extractor, find_extractor
 from genmetrics.features import Progress, features_of, silent
 from genmetrics.metrics import METRICS, Metric, find_metric
 from genmetrics.protocols import Protocol
@@ -41,6 +41,7 @@ def evaluate(
     device: str = "auto",
     out: str | Path | None = None,
     *,
+    weights: str | Path | None = None,
     value_range: tuple[float, float] | None = None,
     cache: bool = True,
     progress: Progress = silent,
@@ -53,12 +54,14 @@ def evaluate(
         train: the real images that the generator was trained on; they give each number its 'real data' baseline.
         metrics: names from METRICS; None takes all that the extractor serves. A mapping computes your own instead:
             name -> function of (real features, generated features).
-        extractor: a name (`digits-cnn`, `pixels`, `module:PATH`) or an object; see `genmetrics.extractors`.
+        extractor: a name (`inception-v3-tf2015`, the default, `digits-cnn`, `pixels`, `module:PATH`) or an object;
+            see `genmetrics.extractors`.
         labels: class of each generated image, replacing those of the source.
         seed: fixes every random choice.
         intervals: give 95% intervals; they cost a few times the metric itself.
         device: for the network: "auto", "cpu", "cuda", ...
         out: a folder for record.json and report.html.
+        weights: the published weights of `inception-v3-tf2015`, if they are not where they are looked for.
         value_range: black and white of float images: (0, 1), (-1, 1) or (0, 255).
         cache: keep features for the next run.
         progress: called as progress(items, label, total); yields the items.
@@ -70,10 +73,8 @@ def evaluate(
         DataError: an input or the output folder cannot be used; the message says which, and what to do.
     """
     chosen, own = chosen_metrics(metrics)
-    if extractor is None:
-        raise DataError(f"no extractor chosen; pass --extractor (extractor=) one of: {', '.join(EXTRACTORS)}")
     folder = writable_folder(out) if out is not None else None
-    network = find_extractor(extractor, device)  # torch comes with the first image, not here
+    network = find_extractor(DEFAULT if extractor is None else extractor, device, weights)
     refuse_what_it_lacks(chosen, network)
     given = {"real": real, "generated": generated, **({} if train is None else {"train": train})}
     opened = {
@@ -267,6 +268,7 @@ def described(network: Extractor, side: Side) -> dict[str, Any]:
         "resize": network.resize,
         "outputs": {name: value.shape[1] for name, value in side.features.outputs.items()},
         "dtype": "float32",
+        **getattr(network, "details", {}),
     }
 
 

@@ -67,6 +67,7 @@ def extract(
     outputs: tuple[str, ...] = ("features",),
     *,
     device: str = "auto",
+    weights: str | Path | None = None,
     cache: bool = True,
     value_range: Any = None,
 ) -> dict[str, NDArray[np.float32]]:
@@ -75,7 +76,12 @@ def extract(
     Args:
         images: anything `open_images` reads: a folder, zip, npz, npy, array or tensor.
         extractor: a name, or an object with the members of `genmetrics.extractors.Extractor`.
-        outputs: which of the network's outputs.
+        outputs: which of the network's outputs; `inception-v3-tf2015` has more than it gives by default, see
+            `genmetrics.extractors.inception_network.OUTPUTS`.
+        device: "auto", "cpu", "cuda", ...
+        weights: the published weights of `inception-v3-tf2015`, if they are not where they are looked for.
+        cache: keep features for the next run.
+        value_range: black and white of float images: (0, 1), (-1, 1) or (0, 255).
 
     Returns:
         name -> float32 (n, d), C-contiguous.
@@ -83,7 +89,7 @@ def extract(
     Raises:
         DataError: images or network cannot be used, or the network lacks an output.
     """
-    network = find_extractor(extractor, device)
+    network = find_extractor(extractor, device, weights, outputs)
     found = features_of(open_images(images, "images", value_range=value_range), network, cache=cache)
     missing = [name for name in outputs if name not in found.outputs]
     if missing:
@@ -212,6 +218,8 @@ def cache_key(images: ImageSet, extractor: Extractor, channels: int) -> str:
         "extractor": extractor.name,
         "weights": extractor.weights_sha256,
         "resize": extractor.resize,
+        "outputs": extractor.outputs,
+        "details": getattr(extractor, "details", None),
         "batch_size": extractor.batch_size,
         "channels": channels,
         "device": getattr(extractor, "device", "cpu"),

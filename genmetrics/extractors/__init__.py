@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,10 +13,14 @@ from numpy.typing import NDArray
 from genmetrics._checks import DataError, unknown_name
 
 MODULE_PREFIX = "module:"
+DEFAULT = "inception-v3-tf2015"  # of `score`, if its weights are there
 
 
 class Extractor(Protocol):
-    """What a feature network offers. Any object with these members can be passed as `extractor=`."""
+    """What a feature network offers. Any object with these members can be passed as `extractor=`.
+
+    It may also have `details`, a dict of JSON values that records show and that the features depend on.
+    """
 
     @property
     def name(self) -> str: ...  # as it stands in signatures
@@ -37,13 +42,32 @@ class Extractor(Protocol):
         ...
 
 
-def find_extractor(extractor: str | Extractor, device: str = "auto") -> Extractor:
-    """The extractor of a name (`pixels`, `digits-cnn`, `module:path/to/checkpoint`), or the object given.
+def find_extractor(
+    extractor: str | Extractor,
+    device: str = "auto",
+    weights: str | Path | None = None,
+    outputs: Iterable[str] = (),
+) -> Extractor:
+    """The extractor of a name, or the object given.
+
+    Args:
+        extractor: a name from EXTRACTORS, `inception-v3-tf2015@clean`, `module:path/to/checkpoint`; or an object.
+        device: "auto", "cpu", "cuda", ...
+        weights: the file of a network whose weights are not part of the package.
+        outputs: wanted; a network that can give more than it does by default adds them.
 
     Raises:
         UnknownNameError: no such name; the nearest is suggested.
-        DataError: the checkpoint cannot be used.
+        DataError: the checkpoint or the weights cannot be used.
     """
+    if isinstance(extractor, str) and extractor.partition("@")[0] == DEFAULT:
+        from genmetrics.extractors.inception import Inception
+
+        resize = extractor.partition("@")[2] or "tf1-bilinear"
+        return Inception(resize, outputs, device=device, weights=weights)
+    if weights is not None:
+        named = extractor if isinstance(extractor, str) else type(extractor).__name__
+        raise DataError(f"weights: {named} takes no file of weights; only {DEFAULT} does")
     if not isinstance(extractor, str):
         return checked(extractor)
     if extractor.startswith(MODULE_PREFIX):
@@ -62,6 +86,7 @@ def find_extractor(extractor: str | Extractor, device: str = "auto") -> Extracto
 
 
 EXTRACTORS = {
+    "inception-v3-tf2015": "the network of FID, KID and IS: 2048 features, 1008 logits; weights are got separately",
     "pixels": "the pixels themselves, in [0, 1]; images must share one size",
     "digits-cnn": "a small classifier of 8 x 8 digits that ships with the package; 64 features, 10 logits",
     "module:PATH": "your own torch network, exported with torch.export (.pt2) or as TorchScript",

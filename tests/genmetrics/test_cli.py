@@ -206,3 +206,21 @@ def test_a_failed_run_leaves_the_old_report_alone(sets, tmp_path):
 def test_a_record_that_is_not_one_is_refused(tmp_path):
     (tmp_path / "a.json").write_text('{"schema": 99}')
     refused(run("compare", tmp_path / "a.json", tmp_path / "a.json"), "schema 99")
+
+
+def test_with_weights_and_no_extractor_the_score_is_a_fid(inception_weights, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    real, samples = save_pngs(tmp_path / "real", images), save_pngs(tmp_path / "samples", images[:, ::-1])
+    options = ("--weights", inception_weights, "--metrics", "frechet", "--no-intervals", "--json")
+    result = run("score", samples, "--test-set", real, *options)
+    assert result.exit_code == 0, result.output
+    score = json.loads(result.stdout)["scores"][0]
+    assert score["name"] == "fid"
+    assert "|resize:tf1-bilinear-299|" in score["signature"]
+
+
+def test_without_weights_and_extractor_it_says_where_to_put_them_and_what_else_there_is(sets):
+    result = run("score", sets["samples"], "--test-set", sets["test"])
+    assert result.exit_code == 1
+    for part in ("pt_inception-2015-12-05-6726825d.pth", "checkpoints", "--weights FILE", "digits-cnn"):
+        assert part in result.stderr

@@ -166,8 +166,8 @@ def test_an_unknown_metric_suggests_the_nearest_before_anything_is_read():
         gm.evaluate("nowhere", "nowhere", metrics=["frechet_distnace"], extractor="pixels")
 
 
-def test_no_extractor_is_an_error_that_names_the_choices(digits):
-    with pytest.raises(DataError, match=r"no extractor chosen.*pixels, digits-cnn, module:PATH"):
+def test_no_extractor_and_no_weights_is_an_error_that_names_the_choices(digits):
+    with pytest.raises(DataError, match=r"the default extractor, needs its weights.*pixels, digits-cnn, module:PATH"):
         gm.evaluate(digits.test.images, digits.held_out.images)
 
 

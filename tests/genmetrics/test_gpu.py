@@ -28,3 +28,17 @@ def test_ms_ssim_on_cuda_is_that_of_the_cpu():
     a, b = np.random.default_rng(0).integers(0, 256, (2, 16, 3, 64, 64), dtype=np.uint8)
     on_cuda = gm.ms_ssim(torch.from_numpy(a).cuda(), torch.from_numpy(b).cuda())
     np.testing.assert_allclose(on_cuda, gm.ms_ssim(a, b), atol=1e-9)  # float64 on both
+
+
+def test_inception_features_on_cuda_are_those_of_the_cpu_whatever_tf32_is_set_to(inception_weights, monkeypatch):
+    import torch
+
+    from genmetrics.extractors.inception import Inception
+
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
+    images = list(np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8))
+    cpu, cuda = (Inception(device=device, weights=inception_weights)(images) for device in ("cpu", "cuda"))
+    for name in cpu:
+        error = np.linalg.norm(cpu[name] - cuda[name]) / np.linalg.norm(cpu[name])
+        assert error < 1e-4  # float32 convolutions, other algorithms; TF32 would be 1e-3 and more

@@ -23,7 +23,7 @@ FLOORS = (
     ("comparison", "sides"),
     ("features",),
     ("sources", "_decode", "_arrays", "extractors", "analyses", "metrics", "digits"),
-    ("kernels", "protocols", "intervals"),
+    ("kernels", "protocols", "intervals", "resizing"),
     ("records",),
     ("_checks",),
 )

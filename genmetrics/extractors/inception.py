@@ -1,0 +1,112 @@
+"""The FID's network as an extractor: `inception-v3-tf2015`, with the input step of your choice after an @."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genmetrics._checks import DataError, one_of
+from genmetrics.extractors import EXTRACTORS, pick_device
+from genmetrics.extractors.inception_network import OUTPUTS, InceptionNetwork, fold_batch_norms
+from genmetrics.extractors.precision import strict
+from genmetrics.extractors.weights import FOLDER, checked_sha256, find_weights, load_weights, weights_folders
+from genmetrics.resizing import resize_each
+
+# The same weights under two names: pytorch-fid's and torch-fidelity's. The eight digits begin the SHA-256.
+FILES = ("pt_inception-2015-12-05-6726825d.pth", "weights-inception-2015-12-05-6726825d.pth")
+SOURCE = "https://github.com/mseitzer/pytorch-fid/releases/tag/fid_weights"
+SIDE = 299
+DEFAULT_OUTPUTS = ("features", "logits")
+# resize -> c in (x - c) / c, which brings grey levels x to about [-1, 1]
+INPUTS = {
+    "tf1-bilinear": 128.0,  # what the graph itself does; torch-fidelity
+    "clean": 128.0,  # clean-fid
+    "torch-bilinear": 127.5,  # pytorch-fid
+    "pil-uint8-bicubic": 128.0,
+}
+
+
+class Inception:
+    """The 2015-12-05 Inception-v3: pool3 features (2048) and logits without bias (1008), more on request.
+
+    Args:
+        resize: a name from INPUTS.
+        outputs: names from `inception_network.OUTPUTS`, besides the features and logits that are always given.
+        weights: a file of published weights; by default it is looked for, see `weights.weights_folders`.
+        fast: batch norms folded into the convolutions and pixels stored channels last. Features differ from those of
+            the plain network (False) by rounding, about 1e-6 of their size, and take two thirds of its time.
+
+    Its `details`, which records show, say how grey levels were scaled and how the network was run.
+
+    Raises:
+        DataError: the weights are not found, damaged, or another network's; or the device is not there.
+        UnknownNameError: no such resize or output.
+    """
+
+    name = "inception-v3-tf2015"
+    channels = 3
+    size = (SIDE, SIDE)
+
+    def __init__(
+        self,
+        resize: str = "tf1-bilinear",
+        outputs: Iterable[str] = (),
+        *,
+        device: str = "auto",
+        weights: str | Path | None = None,
+        fast: bool = True,
+    ) -> None:
+        one_of(resize, "resize", INPUTS)
+        outputs = tuple(outputs)
+        for output in outputs:
+            one_of(output, f"output of {self.name}", OUTPUTS)
+        self.device = pick_device(device)
+        self.protocol = resize
+        self.resize = f"{resize}-{SIDE}"
+        self.outputs = tuple(name for name in OUTPUTS if name in (*DEFAULT_OUTPUTS, *outputs))
+        self.batch_size = 16 if self.device == "cpu" else 64
+        file = find_weights(FILES, weights)
+        if file is None:
+            raise DataError(missing_weights())
+        self.weights_sha256 = checked_sha256(file)
+        self.memory_format = torch.channels_last if fast else torch.contiguous_format
+        self.network = load(file, fast).to(self.device).to(memory_format=self.memory_format)
+        self.details = {
+            "input": f"(x - {INPUTS[resize]:g}) / {INPUTS[resize]:g}",
+            "backend": "torch, batch norms folded, channels last" if fast else "torch",
+            "precision": "strict",
+        }
+
+    def __call__(self, images: list[NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
+        half = INPUTS[self.protocol]
+        with torch.inference_mode(), strict(self.device):
+            x = (resize_each(images, self.size, self.protocol, self.device) - half) / half
+            outputs = self.network(x.contiguous(memory_format=self.memory_format), self.outputs)
+        return {name: np.ascontiguousarray(value.cpu().numpy()) for name, value in outputs.items()}
+
+
+def load(file: Path, fast: bool = True) -> InceptionNetwork:
+    """The network with the weights of `file`, in evaluation mode, on the CPU."""
+    with torch.device("meta"):  # no initial values: they would use up the caller's random numbers
+        network = InceptionNetwork()
+    load_weights(network, file)
+    network.eval().requires_grad_(False)
+    if fast:
+        fold_batch_norms(network)
+    return network
+
+
+def missing_weights() -> str:
+    """What to do when the weights are nowhere."""
+    *own, hub = weights_folders()
+    place = own[0] if own else f"the folder that {FOLDER} names"
+    others = ", ".join(name for name in EXTRACTORS if not name.startswith(Inception.name))
+    return (
+        f"{Inception.name}, the default extractor, needs its weights: get {FILES[0]} (SHA-256 6726825d...; "
+        f"{SOURCE}) or its twin {FILES[1]}, and put it into {place} or {hub}, or pass --weights FILE (weights=); "
+        f"or choose another --extractor: {others}"
+    )
