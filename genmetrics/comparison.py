@@ -59,23 +59,22 @@ def difference(a: Score, b: Score, same_samples: bool = False) -> Difference:
     reach = Z95 * math.hypot(a.std_error_generated, b.std_error_generated)
     low, high = value - reach, value + reach
     reason = "conditional on the reference"
-    direction = wanted_direction(a, b)
-    if low <= 0 <= high or direction == 0:
-        if a.better == "closer to real" and not low <= 0 <= high:
-            reason += "; they lie on different sides of real data's value, or without it"
+    ahead = lead_of(a, b)
+    if ahead is None or abs(ahead) <= reach:
         return Difference(a.metric, a.name, value, low, high, "cannot tell", reason)
-    verdict = "a is better" if value * direction > 0 else "b is better"
-    return Difference(a.metric, a.name, value, low, high, verdict, reason)
+    return Difference(a.metric, a.name, value, low, high, "a is better" if ahead > 0 else "b is better", reason)
 
 
-def wanted_direction(a: Score, b: Score) -> int:
-    """1 where higher is better, -1 where lower is, 0 where neither can be said of these two."""
-    if a.better != "closer to real":
-        return {"higher": 1, "lower": -1}.get(a.better, 0)
-    if a.baseline is None or b.baseline is None or a.baseline["value"] != b.baseline["value"]:
-        return 0
-    real = a.baseline["value"]
-    return -1 if min(a.value, b.value) >= real else 1 if max(a.value, b.value) <= real else 0
+def lead_of(a: Score, b: Score) -> float | None:
+    """By how much a is better than b (negative: worse), in the metric's units; None where that cannot be said.
+
+    Where the value should be close to real data's, it is by how much a lies closer to it.
+    """
+    if a.better in ("lower", "higher"):
+        return b.value - a.value if a.better == "lower" else a.value - b.value
+    if a.better != "closer to real" or a.baseline is None or b.baseline is None:
+        return None
+    return abs(b.value - b.baseline["value"]) - abs(a.value - a.baseline["value"])
 
 
 def differing_parts(a: str, b: str) -> str:

@@ -113,16 +113,17 @@ def write_images(path: Path, images: NDArray[np.uint8]) -> Path:
 
 
 def ranking(demo: Demo, metric: str) -> list[tuple[str, str]]:
-    """(place, set) by this metric, best first; "2=" where the samples are too few to tell it from the place above."""
-    order = sorted(demo.records, key=lambda name: badness(demo.records[name][metric]))
-    places: list[tuple[str, str]] = []
-    for i, name in enumerate(order):
-        place = str(i + 1)
-        if i and tied(demo.records[order[i - 1]][metric], demo.records[name][metric]):
-            place = f"{places[-1][0].rstrip('=')}="
-            places[-1] = (place, places[-1][1])
-        places.append((place, name))
-    return places
+    """(place, set) by this metric, best first.
+
+    A set's place is one more than the number of sets that can be told to be better; "2=" is shared.
+    """
+    scores = {name: record[metric] for name, record in demo.records.items()}
+    order = sorted(scores, key=lambda name: badness(scores[name]))
+    places = [1 + sum(not tied(scores[better], scores[name]) for better in order[:i]) for i, name in enumerate(order)]
+    return [
+        (f"{place}=" if places.count(place) > 1 else f"{place}", name)
+        for place, name in zip(places, order, strict=True)
+    ]
 
 
 def badness(score: Score) -> float:

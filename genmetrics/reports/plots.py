@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 INK, MUTED, RULE = "#23272e", "#6a7079", "#d6d4cd"
 SAMPLES, REAL = "#0f6e78", "#8a8f98"
+LONGEST_LABEL = 14  # letters of a class name beside its point; the table has them whole
 MOST_LABELS = 20  # classes whose points are labelled
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
@@ -72,7 +73,9 @@ def class_scatter(
 def label(axes: Axes, names: list[Any], x: list[float], y: list[float]) -> None:
     """Write each class beside its point."""
     for name, point in zip(names, zip(x, y, strict=True), strict=True):
-        axes.annotate(one_line(name), point, xytext=(6, 4), textcoords="offset points", color=INK, parse_math=False)
+        text = one_line(name)
+        text = text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"
+        axes.annotate(text, point, xytext=(6, 4), textcoords="offset points", color=INK, parse_math=False)
 
 
 def missing(real: Mapping[Any, float], generated: Mapping[Any, float]) -> str:
