@@ -8,6 +8,8 @@ READY  := $(VENV)/.installed
 
 .PHONY: demo test lint clean
 
+unexport PYTHONDONTWRITEBYTECODE  # compiled files are kept: the next run starts sooner
+
 demo: $(READY)
 	$(BIN)/genmetrics demo --out demo-report
 
