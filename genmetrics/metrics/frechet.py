@@ -110,7 +110,7 @@ def frechet_distance(real: Any, generated: Any) -> float:
     """
     a, b = fitted(real, "real"), fitted(generated, "generated")
     same_width(len(a.mean), len(b.mean))
-    cross = np.linalg.svd(a.factor.T @ b.factor, compute_uv=False).sum()
+    cross = singular_values(a.factor.T @ b.factor).sum()
     shift = a.mean - b.mean
     return max(0.0, float(shift @ shift + (a.factor**2).sum() + (b.factor**2).sum() - 2 * cross))
 
@@ -149,6 +149,24 @@ def data_factor(x: NDArray[Any], mean: NDArray[np.float64]) -> NDArray[np.float6
     return triangle.T / np.sqrt(n - 1)
 
 
+def singular_values(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """s alone, which takes a fraction of the time."""
+    try:
+        return np.linalg.svd(matrix, compute_uv=False)
+    except np.linalg.LinAlgError:
+        return singular(matrix)[1]
+
+
+def singular(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """P, s, Q^T of a matrix; by QR iteration where LAPACK's faster divide and conquer does not converge."""
+    try:
+        return np.linalg.svd(matrix, full_matrices=False)
+    except np.linalg.LinAlgError:
+        from scipy.linalg import svd
+
+        return svd(matrix, full_matrices=False, lapack_driver="gesvd")
+
+
 def covariance_factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """F with F F^T = covariance, without the directions that are only rounding.
 
@@ -175,7 +193,7 @@ class Whitened:
         mean, factor = fitted(x, "features")
         if len(x) <= x.shape[1]:
             return cls(x, mean, factor, None)
-        axes, spread, _ = np.linalg.svd(factor, full_matrices=False)
+        axes, spread, _ = singular(factor)
         keep = spread > max(factor.shape) * np.finfo(float).eps * spread[0]
         axes, spread = axes[:, keep], spread[keep]
         return cls(x, mean, axes * spread, axes / np.where(spread > 0, spread, 1))
@@ -209,7 +227,7 @@ def frechet_influence(a: Whitened, b: Whitened) -> tuple[float, NDArray[np.float
     Returns:
         distance, influence of each image of a (n,), of b (m,); each has mean 0.
     """
-    left, s, right = np.linalg.svd(a.factor.T @ b.factor, full_matrices=False)
+    left, s, right = singular(a.factor.T @ b.factor)
     shift = b.mean - a.mean
     distance = float(shift @ shift + (a.factor**2).sum() + (b.factor**2).sum() - 2 * s.sum())
     return max(0.0, distance), a.pull(-shift, left, s), b.pull(shift, right.T, s)

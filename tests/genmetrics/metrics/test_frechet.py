@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from genmetrics._checks import DataError
+from genmetrics.extractors import find_extractor
+from genmetrics.features import features_of
 from genmetrics.metrics.frechet import (
     FEWEST_FOR_INTERVAL,
     Moments,
@@ -30,6 +32,7 @@ SHAPES = {
     "fewer generated images only": (30, 3, 6),
     "one feature": (9, 7, 1),
 }
+from genmetrics.sources import open_images
 
 
 def sample(n, d, seed, scale=1.0, shift=0.0):
@@ -429,3 +432,23 @@ def test_a_singular_covariance_is_noted_with_its_numbers():
     (note,) = frechet_estimate(many, few).notes
     assert note.startswith("generated: 4 images")
     assert frechet_estimate(many, sample(5, 4, 25)).notes == ()
+
+
+def test_where_divide_and_conquer_does_not_converge_qr_iteration_does(monkeypatch):
+    real, generated = sample(60, 4, 31), sample(50, 4, 32, shift=1.0)
+    expected = frechet_estimate(real, generated)
+
+    def fail(*_, **__):
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    monkeypatch.setattr(np.linalg, "svd", fail)
+    assert frechet_distance(real, generated) == pytest.approx(expected.value, rel=1e-12)
+    assert frechet_estimate(real, generated).std_error == pytest.approx(expected.std_error, rel=1e-9)
+
+
+def test_pixels_of_mnist_whose_factor_defeats_divide_and_conquer(shared_data):
+    """LAPACK's gesdd of NumPy 2.4's OpenBLAS does not converge on this draw's triangular factor."""
+    images = np.load(shared_data / "mnist_train.npz")["x"]
+    drawn = images[np.random.default_rng(0).permutation(60_000)[13 * 1500 : 14 * 1500]]
+    found = features_of(open_images(drawn, "drawn"), find_extractor("pixels")).outputs["features"]
+    assert frechet_estimate(found, found[:200]).std_error > 0
