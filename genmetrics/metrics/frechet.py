@@ -152,7 +152,7 @@ def data_factor(x: NDArray[Any], mean: NDArray[np.float64]) -> NDArray[np.float6
 def singular_values(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """s alone, which takes a fraction of the time."""
     try:
-        return np.linalg.svd(matrix, compute_uv=False)
+        return np.linalg.svd(matrix, compute_uv=False).astype(np.float64, copy=False)
     except np.linalg.LinAlgError:
         return singular(matrix)[1]
 

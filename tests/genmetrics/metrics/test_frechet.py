@@ -19,6 +19,7 @@ from genmetrics.metrics.frechet import (
     frechet_influence,
     second_order_corrected,
 )
+from genmetrics.sources import open_images
 from tests.reference import frechet as slow
 
 # n, m, d; the acceptance criterion of the distance is 1e-8 relative
@@ -32,7 +33,6 @@ SHAPES = {
     "fewer generated images only": (30, 3, 6),
     "one feature": (9, 7, 1),
 }
-from genmetrics.sources import open_images
 
 
 def sample(n, d, seed, scale=1.0, shift=0.0):
