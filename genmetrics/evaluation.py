@@ -306,5 +306,5 @@ def with_report(record: Record, sides: Mapping[str, Side], folder: Path, seed: i
 
     record = replace(record, pictures=tuple(pictures_of(record, sides, seed, progress)))
     page = html.render(record).encode(errors="replace")  # a file name may hold bytes that are no text
-    write_together(folder, {"record.json": record.to_json().encode(), "report.html": page})
+    write_together(folder, {"report.html": page, "record.json": record.to_json().encode()})
     return record

@@ -244,3 +244,65 @@ def test_pictures_show_samples_real_images_neighbours_and_plots(record):
         "Real images",
         "Nearest neighbours",
     ]
+
+
+def diversity(digits, *, real_labels=None, labels=None):
+    real = open_images(digits.test.images, "real", labels=real_labels)
+    return gm.evaluate(real, digits.held_out.images, labels=labels, metrics=["ms-ssim"], extractor="pixels")["ms-ssim"]
+
+
+def test_renaming_the_classes_does_not_change_ms_ssim(digits):
+    names = np.array(["nine", "one", "x", "b", "a", "two", "z", "q", "0", "five"])
+    plain = diversity(digits, labels=digits.held_out.labels)
+    renamed = diversity(digits, labels=names[digits.held_out.labels].tolist())
+    assert (renamed.value, renamed.signature) == (plain.value, plain.signature)
+
+
+def test_real_data_are_paired_as_the_samples_are_or_not_at_all(digits):
+    labels, real_labels = digits.held_out.labels, digits.test.labels
+    both, none = diversity(digits, labels=labels, real_labels=real_labels), diversity(digits)
+    assert len(both.baseline["details"]["per_class"]) == 10
+    assert diversity(digits, real_labels=real_labels).baseline["value"] == none.baseline["value"]
+    assert diversity(digits, labels=labels).baseline is None
+
+
+def test_fewer_training_images_than_samples_is_a_note(digits):
+    record = gm.evaluate(
+        digits.test.images, digits.held_out.images, digits.train.images[:99], metrics=["frechet"], extractor="pixels"
+    )
+    assert any("real data are 99 images, fewer than the samples" in note for note in record["frechet"].notes)
+
+
+def test_a_grey_copy_in_three_channels_is_known_as_a_copy(digits):
+    colour = np.repeat(digits.test.images[..., None], 3, axis=3)
+    record = gm.evaluate(digits.test.images, colour, metrics=["ddm"], extractor="pixels")
+    assert "generated and real are the same 390 images" in record.warnings
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, None, {"logits": 0}, {"features": np.zeros(16)}, {"features": np.zeros((17, 2))}]
+)
+def test_an_extractor_that_breaks_its_promise_is_told(digits, answer):
+    class Broken:
+        name, channels, size, resize, outputs = "broken", None, None, "none", ("features",)
+        weights_sha256, batch_size = None, 16
+
+        def __call__(self, images):
+            return answer
+
+    with pytest.raises(DataError, match="broken"):
+        gm.evaluate(digits.test.images, digits.held_out.images, metrics=["ddm"], extractor=Broken())
+
+
+def test_a_report_that_cannot_be_written_leaves_no_record_without_it(digits, tmp_path):
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(DataError, match="cannot write into"):
+        gm.evaluate(
+            digits.test.images,
+            digits.held_out.images,
+            metrics=["ddm"],
+            extractor="pixels",
+            intervals=False,
+            out=tmp_path,
+        )
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
