@@ -52,8 +52,8 @@ def evaluate(
         real: held-out real images: a folder, .zip, .npz, .npy, array or tensor (see `genmetrics.open_images`).
         generated: the samples, likewise.
         train: the real images that the generator was trained on; they give each number its 'real data' baseline.
-        metrics: names from METRICS; None takes all that the extractor serves. A mapping computes your own instead:
-            name -> function of (real features, generated features).
+        metrics: names from METRICS; None takes the usual panel, as far as the extractor serves it. A mapping
+            computes your own instead: name -> function of (real features, generated features).
         extractor: a name (`inception-v3-tf2015`, the default, `digits-cnn`, `pixels`, `module:PATH`) or an object;
             see `genmetrics.extractors`.
         labels: class of each generated image, replacing those of the source.
@@ -88,7 +88,8 @@ def evaluate(
         for name, images in opened.items()
     }
     if chosen is None:
-        chosen = [name for name in METRICS if not lacking(METRICS[name], sides["generated"].features.outputs)]
+        outputs = sides["generated"].features.outputs
+        chosen = [name for name, metric in METRICS.items() if metric.panel and not lacking(metric, outputs)]
     refuse_what_it_lacks(chosen, network, sides["generated"].features.outputs)
     scores, left_out = [], []
     for name in progress(chosen, "metrics", len(chosen)):
@@ -169,24 +170,23 @@ def score_of(
 ) -> Score:
     """One row of the record, with the same number for real data beside it where there is a set to take it from."""
     real, generated = sides["real"], sides["generated"]
-    estimate = estimate_of(metric, real, generated, seed, intervals)
+    estimate = estimate_of(metric, sides, seed, intervals)
     baseline = None
-    two_sided = any(need.startswith("real.") for need in metric.needs)
-    stand_in = sides.get("train") if two_sided else real
-    if metric.needs == ("generated.images",):
-        stand_in = real.grouped_like(generated)
+    stand_in = sides.get(metric.stand_in)
+    if stand_in is not None and metric.needs == ("generated.images",):
+        stand_in = stand_in.grouped_like(generated)
     notes = estimate.notes
     if stand_in is not None:
         if len(stand_in) < len(generated):
             notes += (f"real data are {len(stand_in)} images, fewer than the samples; that alone changes their number",)
         stand_in = stand_in.subset(len(generated), seed)
-        at_best = estimate_of(metric, real, stand_in, seed, intervals)
+        at_best = estimate_of(metric, {**sides, "generated": stand_in}, seed, intervals)
         baseline = {
             "value": at_best.value,
             "low": at_best.low,
             "high": at_best.high,
             "n": len(stand_in),
-            "of": "train" if two_sided else "real",
+            "of": metric.stand_in,
             "details": at_best.details,
         }
     return Score(
@@ -199,9 +199,9 @@ def score_of(
         std_error_generated=estimate.std_error_generated,
         interval=estimate.interval,
         better=metric.better,
-        n_real=len(real) if two_sided else 0,
+        n_real=len(real) if "real" in metric.sides else 0,
         n_generated=len(generated),
-        signature=signature_of(metric, real, generated, network, estimate),
+        signature=signature_of(metric, sides, network, estimate),
         details=estimate.details,
         notes=notes,
         baseline=baseline,
@@ -209,18 +209,24 @@ def score_of(
     )
 
 
-def estimate_of(metric: Metric, real: Side, generated: Side, seed: int, intervals: bool) -> Estimate:
-    """The metric on the arguments it names in `needs`."""
-    sides = {"real": real, "generated": generated}
+def estimate_of(metric: Metric, sides: Mapping[str, Side], seed: int, intervals: bool) -> Estimate:
+    """The metric on the arguments it names in `needs`.
+
+    Raises:
+        UnsuitableError: it needs the training set, and none was given.
+    """
     arguments = []
     for need in metric.needs:
         side, output = need.split(".")
+        if side not in sides:
+            raise UnsuitableError(f"{metric.function} needs the {side} set; pass --{side}-set ({side}=)")
         arguments.append(sides[side] if output == "images" else sides[side].output(output))
     return metric.compute()(*arguments, seed=seed, intervals=intervals)
 
 
-def signature_of(metric: Metric, real: Side, generated: Side, network: Extractor, estimate: Estimate) -> str:
+def signature_of(metric: Metric, sides: Mapping[str, Side], network: Extractor, estimate: Estimate) -> str:
     """The signature of a number: all that it depends on but the generated images themselves."""
+    generated = sides["generated"]
     output = metric.needs[-1].split(".")[1]
     of_images = output == "images"
     weights = f"@{network.weights_sha256[:8]}" if network.weights_sha256 else ""
@@ -230,7 +236,11 @@ def signature_of(metric: Metric, real: Side, generated: Side, network: Extractor
         features=None if of_images else f"{network.name}/{generated.output_name(output)}{weights}",
         resize="none" if of_images else network.resize,
         sizes=generated.size_text if of_images or network.size is None else "",
-        real=f"{len(real)}@{real.features.digest[:8]}" if metric.needs[0].startswith("real.") else None,
+        references={
+            side: f"{len(sides[side])}@{sides[side].features.digest[:8]}"
+            for side in metric.sides
+            if side != "generated"
+        },
         options=estimate.options,
         revision=metric.revision,
     ).signature
@@ -256,7 +266,7 @@ def own_score(name: str, function: Callable[..., float], sides: Mapping[str, Sid
         better="",
         n_real=len(real),
         n_generated=len(generated),
-        signature=signature_of(row, real, generated, network, estimate),
+        signature=signature_of(row, sides, network, estimate),
     )
 
 

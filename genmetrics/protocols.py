@@ -18,7 +18,7 @@ class Protocol:
     features: str | None = None  # extractor/output@first digits of the weights' SHA-256; None: images themselves
     resize: str = "none"
     sizes: str = ""  # image sizes, where they are not brought to one
-    real: str | None = None  # n@first digits of the content digest; None: no real images enter
+    references: dict[str, str] = field(default_factory=dict)  # train, real -> n@first digits of the content digest
     options: dict[str, Any] = field(default_factory=dict)
     revision: int = 1
 
@@ -29,7 +29,6 @@ class Protocol:
         if self.features is not None:
             parts.append(f"features:{self.features}")
         parts.append(f"resize:{self.resize}" + (f"-{self.sizes}" if self.sizes else ""))
-        if self.real is not None:
-            parts.append(f"real:{self.real}")
+        parts += [f"{side}:{content}" for side, content in self.references.items()]
         parts += [f"{name}:{value}" for name, value in self.options.items()]
         return "|".join([*parts, f"revision:{self.revision}"])

@@ -31,7 +31,14 @@ class Metric:
     inception_name: str  # printed so on INCEPTION
     paper: str
     summary: str  # one line for a person who asks why this number is what it is
+    panel: bool = False  # taken when no metric is named
+    stand_in: str = "train"  # real images put in the samples' place for the 'real data' column; "": none
     revision: int = 1  # goes up when the same inputs would give another value
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Which of "train", "real" and "generated" it looks at."""
+        return tuple(dict.fromkeys(need.split(".")[0] for need in self.needs))
 
     def printed(self, extractor: str) -> str:
         """The name that goes beside the number: never `fid` on anything but the FID's own network."""
@@ -57,6 +64,7 @@ METRICS = {
         inception_name="fid",
         paper="arXiv:1706.08500",
         summary="distance between Gaussians fitted to the features: sees blur, noise and missing modes alike",
+        panel=True,
     ),
     "kernel": Metric(
         function="kernel_distance",
@@ -69,6 +77,7 @@ METRICS = {
         inception_name="kid",
         paper="arXiv:1801.01401",
         summary="unbiased distance between the features' distributions: about 0 for real images at any n",
+        panel=True,
     ),
     "inception-score": Metric(
         function="inception_score",
@@ -80,7 +89,9 @@ METRICS = {
         prefix="is",
         inception_name="is",
         paper="arXiv:1606.03498",
+        stand_in="real",
         summary="how sure the classifier is times how many classes it names: blind to collapse within a class",
+        panel=True,
     ),
     "ddm": Metric(
         function="ddm",
@@ -93,6 +104,7 @@ METRICS = {
         inception_name="ddm_" + INCEPTION,
         paper="Basart (2017), ch. 3",
         summary="how far test images lie from the generated ones: every real mode that is missing costs",
+        panel=True,
     ),
     "ms-ssim": Metric(
         function="ms_ssim_diversity",
@@ -104,7 +116,9 @@ METRICS = {
         prefix="ms_ssim",
         inception_name="ms_ssim",
         paper="arXiv:1610.09585",
+        stand_in="real",
         summary="similarity of random pairs of samples: above real data's they are less diverse, below it noisier",
+        panel=True,
     ),
 }
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from image_files import save_pngs
 from PIL import Image
 
-from genmetrics.cli import main
+from genmetrics.cli import COMMANDS, main
 from genmetrics.digits import splits
 
 
@@ -33,6 +33,14 @@ def run(*arguments: object):
 
 def score(sets: dict[str, Path], *more: object, samples: object = None):
     return run("score", samples or sets["samples"], "--test-set", sets["test"], "--extractor", "digits-cnn", *more)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_listed_with_one_line_and_explains_itself(name):
+    assert f"  {name} " in run("--help").stdout
+    own = run(name, "--help")
+    assert own.exit_code == 0
+    assert f" {name} " in own.stdout.splitlines()[0]
 
 
 def test_score_prints_a_table_of_every_metric(sets):

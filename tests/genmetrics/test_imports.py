@@ -16,6 +16,7 @@ PACKAGE = Path(genmetrics.__file__).parent
 FLOORS = (
     ("__main__",),
     ("cli",),
+    ("commands",),
     ("demo", "demo_text"),
     ("evaluation",),
     ("gallery", "cautions"),
@@ -24,7 +25,7 @@ FLOORS = (
     ("features",),
     ("sources", "_decode", "_arrays", "extractors", "analyses", "metrics", "digits"),
     ("kernels", "protocols", "intervals", "resizing"),
-    ("records",),
+    ("records", "_console"),
     ("_checks",),
 )
 
