@@ -14,7 +14,7 @@ demo: $(READY)
 	$(BIN)/genmetrics demo --out demo-report
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
