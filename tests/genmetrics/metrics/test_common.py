@@ -14,8 +14,10 @@ from genmetrics._checks import UnknownNameError
 from genmetrics.metrics import INCEPTION, METRICS, find_metric
 
 N, D, CLASSES = 300, 6, 5
+SEEDS = {"train": 3, "real": 1, "generated": 2}  # in the order of the arguments
 OF_ARRAYS = [name for name, row in METRICS.items() if row.needs != ("generated.images",)]
-TWO_SIDED = [name for name, row in METRICS.items() if len(row.needs) == 2]
+COMPARING = [name for name, row in METRICS.items() if len(row.sides) > 1]
+TWO_SIDED = [name for name in COMPARING if len(METRICS[name].needs) == 2]
 ORDER_MATTERS = {"inception-score", "ms-ssim"}  # contiguous splits; pairs drawn by position
 MIXING = np.linalg.qr(np.random.default_rng(0).normal(size=(D, D)))[0] * np.linspace(0.3, 1.5, D)
 
@@ -60,12 +62,9 @@ MAKERS = {"features": features, "embedding": features, "logits": logits, "images
 
 
 def arguments(name, damage=0.0):
-    """What the metric needs: a real set without damage, and a generated one with it."""
-    made = []
-    for need in METRICS[name].needs:
-        side, output = need.split(".")
-        made.append(MAKERS[output](1) if side == "real" else MAKERS[output](2, damage))
-    return made
+    """What the metric needs: real sets without damage, and a generated one with it."""
+    wanted = [need.split(".") for need in METRICS[name].needs]
+    return [MAKERS[output](SEEDS[side], damage if side == "generated" else 0.0) for side, output in wanted]
 
 
 def estimate(name, *given, **options):
@@ -85,7 +84,8 @@ def test_a_row_names_functions_that_exist_and_its_paper(name):
     assert row.paper
     assert row.summary
     assert row.revision >= 1
-    assert set(row.needs) <= {f"{side}.{output}" for side in ("real", "generated") for output in MAKERS}
+    assert set(row.needs) <= {f"{side}.{output}" for side in SEEDS for output in MAKERS}
+    assert row.stand_in in ("train", "real", "")
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -98,15 +98,15 @@ def test_the_docstring_gives_shapes_the_range_and_the_source(name):
     assert direction in text or direction in METRICS[name].summary
 
 
-@pytest.mark.parametrize("name", TWO_SIDED)
-def test_the_real_set_comes_first(name):
+@pytest.mark.parametrize("name", COMPARING)
+def test_the_sets_come_in_order_training_test_generated(name):
     row = METRICS[name]
-    assert [need.split(".")[0] for need in row.needs] == ["real", "generated"]
-    assert list(inspect.signature(getattr(genmetrics, row.function)).parameters)[:2] in (
-        ["real", "generated"],
-        ["test", "generated"],
-    )
-    assert list(inspect.signature(row.compute()).parameters)[:2] == ["real", "generated"]
+    assert list(row.sides) == [side for side in SEEDS if side in row.sides]
+    in_order = [need.split(".")[0] for need in row.needs]
+    assert in_order == sorted(in_order, key=list(SEEDS).index)
+    public = list(inspect.signature(getattr(genmetrics, row.function)).parameters)[: len(row.sides)]
+    assert public in (list(row.sides), [{"real": "test"}.get(side, side) for side in row.sides])
+    assert list(inspect.signature(row.compute()).parameters)[: len(row.sides)] == list(row.sides)
 
 
 def test_only_the_inception_network_gives_fid_kid_and_is():
@@ -160,8 +160,8 @@ def test_real_images_rank_above_noise(name):
 
 @pytest.mark.parametrize("name", TWO_SIDED)
 def test_symmetry_is_as_declared(name):
-    real, generated = arguments(name, 0.4)
-    forward, backward = estimate(name, real, generated).value, estimate(name, generated, real).value
+    first, second = arguments(name, 0.4)
+    forward, backward = estimate(name, first, second).value, estimate(name, second, first).value
     assert (backward == pytest.approx(forward, rel=1e-9)) == METRICS[name].symmetric
 
 
@@ -228,12 +228,13 @@ def test_the_order_of_images_does_not_matter(name):
     assert shuffled.value == pytest.approx(estimate(name, *given).value, rel=1e-9)
 
 
-@pytest.mark.parametrize("name", TWO_SIDED)
+@pytest.mark.parametrize("name", COMPARING)
 def test_sides_may_hold_different_numbers_of_images(name):
-    real, generated = arguments(name)
     low, high = METRICS[name].bounds
-    assert low <= estimate(name, real[:100], generated).value <= high
-    assert low <= estimate(name, real, generated[:100]).value <= high
+    for shorter in METRICS[name].sides:
+        sides = [need.split(".")[0] for need in METRICS[name].needs]
+        given = [x[:100] if side == shorter else x for side, x in zip(sides, arguments(name), strict=True)]
+        assert low <= estimate(name, *given).value <= high
 
 
 # what is refused
@@ -259,11 +260,11 @@ def test_empty_sets_are_refused(name):
             estimate(name, *given)
 
 
-@pytest.mark.parametrize("name", TWO_SIDED)
+@pytest.mark.parametrize("name", [name for name in COMPARING if len(METRICS[name].needs) == len(METRICS[name].sides)])
 def test_widths_that_differ_are_refused_with_both(name):
-    real, generated = arguments(name)
+    *real, generated = arguments(name)
     with pytest.raises(ValueError, match=r"are 6-wide but generated are 4-wide"):
-        estimate(name, real, generated[:, :4])
+        estimate(name, *real, generated[:, :4])
 
 
 @pytest.mark.parametrize("name", OF_ARRAYS)
