@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics import demo_text
-from genmetrics.comparison import difference
 from genmetrics.demo_text import Seen, joined, listed
 from genmetrics.digits import Splits, splits
 from genmetrics.evaluation import evaluate
 from genmetrics.features import Progress, extract
 from genmetrics.metrics import METRICS
+from genmetrics.ranking import places
 from genmetrics.records import Record, Score, write_atomically
 from genmetrics.reports import wording
 
@@ -113,30 +113,8 @@ def write_images(path: Path, images: NDArray[np.uint8]) -> Path:
 
 
 def ranking(demo: Demo, metric: str) -> list[tuple[str, str]]:
-    """(place, set) by this metric, best first.
-
-    A set's place is one more than the number of sets that can be told to be better; "2=" is shared.
-    """
-    scores = {name: record[metric] for name, record in demo.records.items()}
-    order = sorted(scores, key=lambda name: badness(scores[name]))
-    places = [1 + sum(not tied(scores[better], scores[name]) for better in order[:i]) for i, name in enumerate(order)]
-    return [
-        (f"{place}=" if places.count(place) > 1 else f"{place}", name)
-        for place, name in zip(places, order, strict=True)
-    ]
-
-
-def badness(score: Score) -> float:
-    """Smaller is better."""
-    if score.better == "closer to real":
-        return abs(score.value - (score.baseline or {})["value"])
-    return score.value if score.better == "lower" else -score.value
-
-
-def tied(a: Score, b: Score) -> bool:
-    """The interval of the difference holds 0."""
-    found = difference(a, b)
-    return found.low is not None and found.verdict == "cannot tell"
+    """(place, set) by this metric, best first."""
+    return places({name: record[metric] for name, record in demo.records.items()})
 
 
 def summary(demo: Demo, metric: str) -> str:
