@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import io
 import json
@@ -57,14 +58,14 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 @main.command("list")
 @json_option
 def list_models(as_json: bool) -> None:
-    """Each model's paper, and the parameters of its networks in the paper preset on 8 x 8 digits."""
+    """Each model's paper, and the parameters of its networks in the paper preset."""
     rows = [describe(name) for name in MODELS]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
         counts = ", ".join(f"{network} {n:,}" for network, n in row["parameters"].items())
-        click.echo(f"{row['name']:<12}{row['paper']}\n{'':12}{counts}")
+        click.echo(f"{row['name']:<12}{row['paper']}\n{'':12}{' x '.join(map(str, row['images']))}: {counts}")
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -72,8 +73,8 @@ def describe(name: str) -> dict[str, Any]:
     from reference_models import data, models, training
 
     cls = models.find(name)
-    model = models.build(name, cls.Config(), data.load("digits"), training.choose_device("cpu"), seed=0)
-    return {"name": name, "paper": cls.paper, "parameters": models.parameter_counts(model)}
+    model = models.build(name, cls.Config(), data.blank(cls.images, 10), training.choose_device("cpu"), seed=0)
+    return {"name": name, "paper": cls.paper, "images": cls.images, "parameters": models.parameter_counts(model)}
 
 
 @main.group("train", cls=OneCommandPerModel)
@@ -84,20 +85,30 @@ def train_group() -> None:
 def train_command(name: str) -> click.Command:
     """The command `train NAME`."""
     from reference_models import models
+    from reference_models.training import Loop
 
     cls = models.find(name)
 
     @click.command(name, help=inspect.getdoc(inspect.getmodule(cls)), short_help=cls.paper)
-    @click.option("--dataset", required=True, help="digits, or an .npz file with uint8 images x and labels y.")
+    @click.option(
+        "--dataset",
+        "datasets",
+        required=True,
+        multiple=True,
+        help="digits, or an .npz file with uint8 images x and labels y. Several are joined.",
+    )
+    @click.option("--test-set", help="An .npz file to test on; without one, a tenth of the images is split off.")
     @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
     @click.option("--preset", type=click.Choice(["paper", "quick"]), default="paper", show_default=True)
     @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out, if it holds one.")
     @click.option("--checkpoint-every", type=click.IntRange(min=1), default=500, show_default=True, help="Steps.")
     @seed_option
     @device_option
+    @flags.options(Loop)
     @flags.options(cls.Config)
     def train(
-        dataset: str,
+        datasets: tuple[str, ...],
+        test_set: str | None,
         out: Path,
         preset: str,
         resume: bool,
@@ -106,13 +117,16 @@ def train_command(name: str) -> click.Command:
         device: str,
         **given: Any,
     ) -> None:
-        from reference_models import data, training
+        from reference_models import checkpoints, data, parallel, training
 
         config = flags.resolve(cls.Config(**(cls.quick if preset == "quick" else {})), given)
-        images = data.load(dataset)
-        model = models.build(name, config, images, training.choose_device(device), seed)
-        training.start(out, name, config, images, seed, resume=resume)
-        training.train(model, images, out, seed=seed, every=checkpoint_every)
+        loop = flags.resolve(training.Loop(), given)
+        chosen = training.choose_device(device)
+        with parallel.group(chosen):
+            images = data.load(datasets, test_set)
+            model = models.build(name, config, images, chosen, seed)
+            checkpoints.start(out, name, config, loop, images, (datasets, test_set), seed, resume=resume)
+            training.train(model, images, out, seed=seed, every=checkpoint_every, loop=loop)
         click.echo(f"{name}: {config.steps} steps done, saved in {out}", err=True)
 
     return train
@@ -164,17 +178,19 @@ def trained(run: Path, device: str) -> tuple[Any, Any]:
     Raises:
         DataError: the folder holds no run or no checkpoint, or its data set has changed.
     """
-    from reference_models import data, models, training
+    from reference_models import checkpoints, data, models, training
 
-    settings = training.read_settings(run)
-    dataset = data.load(settings["dataset"])
+    settings = checkpoints.read_settings(run)
+    dataset = data.load(settings["dataset"], settings["test_set"])
     if dataset.digest() != settings["dataset_sha256"]:
-        raise DataError(f"{settings['dataset']} is no longer the data that {run} was trained on")
-    if not (run / training.CHECKPOINT).exists():
+        raise DataError(f"{dataset.name} is no longer the data that {run} was trained on")
+    if not (run / checkpoints.CHECKPOINT).exists():
         raise DataError(f"{run} holds no checkpoint yet; continue it with `train {settings['model']} --resume`")
     config = flags.from_json(models.find(settings["model"]).Config, settings["config"])
+    loop = flags.from_json(training.Loop, settings["loop"])
     model = models.build(settings["model"], config, dataset, training.choose_device(device), settings["seed"])
-    training.load_checkpoint(model, run / training.CHECKPOINT)
+    training.prepare(model, dataclasses.replace(loop, compile=False, cuda_graphs=False))
+    checkpoints.load_checkpoint(model, run / checkpoints.CHECKPOINT)
     return model, dataset
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -50,25 +51,86 @@ class Dataset:
         return content.hexdigest()
 
 
-def load(name: str) -> Dataset:
-    """The data set of this name, or of this .npz file.
+def load(names: str | Sequence[str], test_set: str | None = None) -> Dataset:
+    """The data set of this name, or of these .npz files one after the other.
+
+    Args:
+        names: a name from NAMES, or one or more paths.
+        test_set: a file whose images are the test part; without one, a tenth of the images is split off.
 
     Raises:
-        DataError: neither a known name nor a file; or the file does not hold labelled uint8 images.
+        DataError: neither a known name nor a file; or a file does not hold labelled uint8 images.
     """
-    if name == "digits":
+    names = [names] if isinstance(names, str) else list(names)
+    if names == ["digits"] and test_set is None:
         s = digits.splits(SPLIT_SEED)
         train, test, held_out = (Images(p.images[:, None], p.labels) for p in (s.train, s.test, s.held_out))
-        return Dataset(name, train, test, held_out, classes=10)
-    if Path(name).is_file():
-        return from_npz(name)
-    if name.endswith(".npz"):
-        raise DataError(f"{name}: no such file")
-    raise unknown_name("data set", name, NAMES)
+        return Dataset("digits", train, test, held_out, classes=10)
+    for name in (*names, *([test_set] if test_set else ())):
+        if not Path(name).is_file():
+            raise DataError(f"{name}: no such file") if name.endswith(".npz") else unknown_name("data set", name, NAMES)
+    return split(joined([read_npz(name) for name in names], names), read_npz(test_set) if test_set else None)
 
 
-def from_npz(path: str) -> Dataset:
-    """A file's images (n, h, w), (n, h, w, c) or (n, c, h, w); a tenth each is for testing and held out.
+def blank(shape: tuple[int, int, int], classes: int, n: int = 1) -> Dataset:
+    """`n` black images in each part: enough to build a model for images of this shape."""
+    part = Images(np.zeros((n, *shape), np.uint8), np.arange(n) % max(classes, 1))
+    return Dataset("blank images", part, part, part, classes)
+
+
+class Labelled(NamedTuple):
+    """What files hold."""
+
+    name: str
+    images: np.ndarray  # (n, channels, height, width) uint8
+    labels: np.ndarray | None  # (n,) int64
+
+
+def joined(files: list[Labelled], names: list[str]) -> Labelled:
+    """The images of all files, in their order.
+
+    Raises:
+        DataError: their sizes differ, or some have labels and others none.
+    """
+    first = files[0]
+    for other in files[1:]:
+        if other.images.shape[1:] != first.images.shape[1:] or (other.labels is None) != (first.labels is None):
+            raise DataError(
+                f"{other.name} holds images of shape {other.images.shape[1:]} {with_or_without(other)}, "
+                f"but {first.name} of {first.images.shape[1:]} {with_or_without(first)}"
+            )
+    labels = None if first.labels is None else np.concatenate([f.labels for f in files if f.labels is not None])
+    return Labelled(" + ".join(names), np.concatenate([f.images for f in files]), labels)
+
+
+def with_or_without(file: Labelled) -> str:
+    return "without labels" if file.labels is None else "with labels"
+
+
+def split(data: Labelled, test: Labelled | None) -> Dataset:
+    """A tenth of the images is held out; so is another for testing, unless there is a test set.
+
+    Raises:
+        DataError: fewer than 10 images, or a test set of other images.
+    """
+    n = len(data.images)
+    if n < 10:
+        raise DataError(f"{data.name}: {n} images, but at least 10 are needed to split some off")
+    labels = np.zeros(n, np.int64) if data.labels is None else data.labels
+    sizes = (n // 10,) if test else (n // 10, n // 10)
+    parts = [Images(data.images[rows], labels[rows]) for rows in digits.split_indices(labels, sizes, SPLIT_SEED)]
+    if test:
+        joined([data, test], [data.name, test.name])  # raises if they do not fit
+        parts.insert(
+            1, Images(test.images, np.zeros(len(test.images), np.int64) if test.labels is None else test.labels)
+        )
+    train, tested, held_out = parts
+    classes = 0 if data.labels is None else int(max(labels.max(), tested.labels.max())) + 1
+    return Dataset(data.name, train, tested, held_out, classes)
+
+
+def read_npz(path: str) -> Labelled:
+    """A file's images (n, h, w), (n, h, w, c) or (n, c, h, w), and its labels.
 
     Raises:
         DataError: not an .npz file, no `x`, wrong type or shape, or labels that do not fit.
@@ -81,14 +143,7 @@ def from_npz(path: str) -> Dataset:
     if "x" not in arrays:
         raise DataError(f"{path}: holds no array `x`; expected images `x` and, for a classifier, labels `y`")
     images = channels_first(arrays["x"], path)
-    labels = as_labels(arrays.get("y"), len(images), path)
-    tenth = len(images) // 10
-    if tenth < 1:
-        raise DataError(f"{path}: {len(images)} images, but at least 10 are needed to split off a test set")
-    train, test, held_out = (
-        Images(images[rows], labels[rows]) for rows in digits.split_indices(labels, (tenth, tenth), SPLIT_SEED)
-    )
-    return Dataset(str(path), train, test, held_out, int(labels.max()) + 1 if "y" in arrays else 0)
+    return Labelled(str(path), images, as_labels(arrays["y"], len(images), path) if "y" in arrays else None)
 
 
 def channels_first(images: np.ndarray, path: str) -> np.ndarray:
@@ -108,14 +163,12 @@ def channels_first(images: np.ndarray, path: str) -> np.ndarray:
     raise DataError(f"{path}: x has shape {images.shape}; expected (n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w)")
 
 
-def as_labels(labels: np.ndarray | None, n: int, path: str) -> np.ndarray:
-    """Class numbers, one per image; zeros where there are none.
+def as_labels(labels: np.ndarray, n: int, path: str) -> np.ndarray:
+    """Class numbers, one per image.
 
     Raises:
         DataError: not n whole numbers from 0.
     """
-    if labels is None:
-        return np.zeros(n, np.int64)
     if labels.shape != (n,) or labels.dtype.kind not in "iu" or labels.min() < 0:
         raise DataError(f"{path}: y has shape {labels.shape}, dtype {labels.dtype}; expected {n} class numbers from 0")
     return labels.astype(np.int64)

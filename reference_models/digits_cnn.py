@@ -6,7 +6,6 @@ cosine schedule (arXiv:1608.03983, Eq. 5 without restarts) and dropout (Srivasta
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,7 +17,8 @@ from torch import Tensor
 
 from genmetrics._checks import DataError
 from genmetrics.extractors.digits_cnn import DigitsCNN
-from reference_models.data import Dataset, Images
+from reference_models.classifiers import accuracy, cosine, shift_randomly
+from reference_models.data import Dataset
 from reference_models.flags import hp
 
 
@@ -36,29 +36,10 @@ class Config:
     shift: int = hp(1, "ours; training images move by up to so many pixels each way")
 
 
-def shift_randomly(images: Tensor, pixels: int) -> Tensor:
-    """Each image (n, c, h, w) moved by its own whole numbers of pixels, -pixels..pixels; 0 comes in."""
-    n, _, height, width = images.shape
-    padded = F.pad(images, (pixels,) * 4)
-    top, left = torch.randint(0, 2 * pixels + 1, (2, n, 1), device=images.device)
-    rows = top + torch.arange(height, device=images.device)  # (n, h)
-    columns = left + torch.arange(width, device=images.device)  # (n, w)
-    image = torch.arange(n, device=images.device)
-    moved = padded[image[:, None, None], :, rows[:, :, None], columns[:, None, :]]  # (n, h, w, c)
-    return moved.permute(0, 3, 1, 2)
-
-
-def accuracy(network: DigitsCNN, data: Images) -> float:
-    """Share of images whose largest logit is that of their label."""
-    device = next(network.parameters()).device
-    with torch.no_grad():
-        logits = network(torch.from_numpy(data.images).to(device) / 255)["logits"]
-    return float((logits.argmax(dim=1).cpu().numpy() == data.labels).mean())
-
-
 class DigitsClassifier:
     Config = Config
     paper = "no paper; a small CNN for scikit-learn's digits"
+    images = (1, 8, 8)
     quick = MappingProxyType({"steps": 400})
     exports = "classifier"
 
@@ -81,7 +62,7 @@ class DigitsClassifier:
         images, labels = next(batches)
         logits = self.classifier.train()(shift_randomly(images, self.config.shift) / 255)["logits"]
         loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
-        self.adam.param_groups[0]["lr"] = self.config.learning_rate * (1 + math.cos(math.pi * self.progress)) / 2
+        self.adam.param_groups[0]["lr"] = self.config.learning_rate * cosine(self.progress)
         self.adam.zero_grad()
         loss.backward()
         self.adam.step()

@@ -36,8 +36,10 @@ def options(config: type) -> Callable[[Command], Command]:
 
 
 def resolve(config: Any, given: dict[str, Any]) -> Any:
-    """`config` with the flags that were given."""
-    return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
+    """`config` with the flags that were given, of those that are its fields."""
+    names = {f.name for f in dataclasses.fields(config)}
+    chosen = {name: value for name, value in given.items() if value is not None and name in names}
+    return dataclasses.replace(config, **chosen)
 
 
 def flag(name: str, kind: Any) -> list[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MODELS = {
     "digits-cnn": "digits_cnn:DigitsClassifier",
+    "mnist-cnn": "mnist_cnn:MnistClassifier",
     "vae": "vae:VAE",
 }
 

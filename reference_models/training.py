@@ -4,68 +4,103 @@ A model is a class with
 
     Config                      frozen dataclass of hyperparameters, with `steps` and `batch_size`
     paper, quick                the citation; the settings that `--preset quick` changes
+    images                      shape of the images that its paper has, for `list`
     Model(config, dataset, device)
     networks, optimisers        dictionaries of what is trained and what trains it
     step(batches)               one update; pulls as many (images, labels) as it needs; numbers to show
-    evaluate(dataset, seed)     numbers on images that it was not trained on
     exports                     which network `export` writes
+    evaluate(dataset, seed)     numbers on images that it was not trained on; generative models may leave it out
     sample(n, seed)             uint8 images (n, c, h, w), where it generates
 
-and may read `progress`, the fraction of the training done, for its schedules.
+and may read `progress`, the fraction of the training done, for its schedules. Models that generate share
+`reference_models.generative.Generative`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-import genmetrics
 from genmetrics._checks import DataError
 from genmetrics.extractors import pick_device
-from genmetrics.records import write_atomically
+from reference_models import parallel
+from reference_models.checkpoints import CHECKPOINT, load_checkpoint, save_checkpoint
 from reference_models.data import Dataset, Images
+from reference_models.flags import hp
 
-CHECKPOINT = "checkpoint.safetensors"
-SETTINGS = "run.json"
+SHOWN_EVERY = 20  # steps, on a GPU: reading a number waits for it
+
+Watch = Callable[[Any, int, dict[str, float]], None]  # (model, steps done, numbers of the last one)
 
 
-def train(model: Any, dataset: Dataset, out: Path, *, seed: int, every: int, show: bool = True) -> dict[str, float]:
+@dataclass(frozen=True)
+class Loop:
+    """How any model is trained. These settings change the result, so that a run keeps them."""
+
+    flip: bool = hp(False, "mirror training images left to right, each with probability 1/2")
+    ema: float = hp(0.0, "decay of an average of the generator's weights, which then makes the samples; 0: none")
+    amp: bool = hp(False, "bfloat16 where PyTorch holds it safe (torch.autocast)")
+    channels_last: bool = hp(False, "pixels stored channels last, which makes convolutions faster on most devices")
+    compile: bool = hp(False, "torch.compile of the networks that allow it")
+    cuda_graphs: bool = hp(False, "torch.compile with CUDA graphs (mode reduce-overhead)")
+
+
+def train(
+    model: Any,
+    dataset: Dataset,
+    out: Path,
+    *,
+    seed: int,
+    every: int,
+    loop: Loop | None = None,
+    watch: tuple[Watch, ...] = (),
+    show: bool = True,
+) -> dict[str, float]:
     """Train to the last step, from the checkpoint in `out` if there is one; save one `every` so many steps.
 
     A resumed run equals an uninterrupted one, to the bit on one CPU: batches and noise of a step come from
     (seed, step) alone, and everything else that a step depends on is in the checkpoint.
 
+    Args:
+        watch: called after every step whose numbers are read (on a CPU every step), in the first process.
+
     Raises:
         DataError: a loss or weight became NaN or infinite (the last checkpoint stays), or `out` cannot be
             written.
     """
+    loop = loop or Loop()
     path, steps = out / CHECKPOINT, model.config.steps
+    parallel.share(model.config.batch_size)
+    average = prepare(model, loop)
     done = load_checkpoint(model, path) if path.exists() else 0
     resident = to_device(dataset.train, model.device)
     shown: dict[str, float] = {}
-    with progress_bar(show) as bar, own_random_numbers(model.device):
+    first = parallel.rank() == 0
+    with progress_bar(show and first) as bar, own_random_numbers(model.device):
         task = bar.add_task("", total=steps, completed=done, shown="")
         for step in range(done, steps):
             model.progress = step / steps
             torch.manual_seed(seed_of(seed, step))
-            shown = model.step(batches(resident, model.config.batch_size))
-            if not all(map(math.isfinite, shown.values())):
-                raise DataError(stopped(shown, step, path))
+            with autocast(loop, model.device):
+                found = model.step(batches(resident, model.config.batch_size, loop.flip))
+            average()
             save = (step + 1) % every == 0 or step + 1 == steps
-            if save and not finite(model):
-                raise DataError(stopped({**shown, "weights": math.nan}, step, path))
-            bar.update(task, advance=1, shown="  ".join(f"{k} {v:.4g}" for k, v in shown.items()))
-            if save:
+            if save or model.device.type == "cpu" or (step + 1) % SHOWN_EVERY == 0:
+                shown = parallel.mean({name: float(value) for name, value in found.items()})
+                stop_unless_finite(model, shown, step, path, weights=save)
+                bar.update(task, completed=step + 1, shown="  ".join(f"{k} {v:.4g}" for k, v in shown.items()))
+                for look in watch if first else ():
+                    look(model, step + 1, shown)
+            if save and first:
                 save_checkpoint(model, path, step + 1)
     return shown
 
@@ -75,17 +110,59 @@ def seed_of(seed: int, step: int) -> int:
     return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0])
 
 
-def batches(data: tuple[Tensor, Tensor], size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches of uint8 images (size, c, h, w) and labels, each drawn without replacement."""
+def batches(data: tuple[Tensor, Tensor], size: int, flip: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless batches of uint8 images (size, c, h, w) and labels, each drawn without replacement.
+
+    Of several processes each gets its own rows.
+    """
     images, labels = data
     while True:
-        rows = torch.randperm(len(images))[:size].to(images.device)
-        yield images[rows], labels[rows]
+        rows = parallel.own_rows(torch.randperm(len(images))[:size]).to(images.device)
+        drawn = images[rows]
+        if flip:
+            mirrored = parallel.own_rows(torch.rand(size) < 0.5).to(images.device)
+            drawn = torch.where(mirrored[:, None, None, None], drawn.flip(3), drawn)
+        yield drawn, labels[rows]
 
 
 def to_device(data: Images, device: torch.device) -> tuple[Tensor, Tensor]:
     """The images and labels as tensors that stay on the device."""
-    return torch.from_numpy(data.images).to(device), torch.from_numpy(data.labels).to(device)
+    return torch.from_numpy(np.ascontiguousarray(data.images)).to(device), torch.from_numpy(data.labels).to(device)
+
+
+def prepare(model: Any, loop: Loop) -> Callable[[], None]:
+    """Networks laid out, averaged and compiled as `loop` says; a function that brings the averages up to date.
+
+    Raises:
+        DataError: a decay outside [0, 1), or averages asked of a model that has none.
+    """
+    if not 0 <= loop.ema < 1:
+        raise DataError(f"ema must be at least 0 and below 1, got {loop.ema}")
+    if loop.channels_last:
+        for network in model.networks.values():
+            network.to(memory_format=torch.channels_last)
+    averaged: tuple[str, ...] = getattr(model, "averaged", ())
+    if loop.ema and not averaged:
+        raise DataError("ema averages the weights of a generator, and this model has none; leave --ema out")
+    names = averaged if loop.ema else ()
+    model.averages = {name: copy.deepcopy(model.networks[name]).eval().requires_grad_(False) for name in names}
+    if loop.compile or loop.cuda_graphs:
+        for name in getattr(model, "compilable", tuple(model.networks)):
+            model.networks[name].compile(mode="reduce-overhead" if loop.cuda_graphs else "default")
+    return lambda: [step_average(model.averages[name], model.networks[name], loop.ema) for name in names]
+
+
+@torch.no_grad()
+def step_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """average = decay * average + (1 - decay) * network; running statistics are copied."""
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
+    for kept, now in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(now)
+
+
+def autocast(loop: Loop, device: torch.device) -> AbstractContextManager[Any]:
+    """bfloat16 within it, if asked for."""
+    return torch.autocast(device.type, torch.bfloat16) if loop.amp else nullcontext()
 
 
 def own_random_numbers(device: torch.device) -> Any:
@@ -93,16 +170,19 @@ def own_random_numbers(device: torch.device) -> Any:
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
-def finite(model: Any) -> bool:
-    """Whether every weight is a number: the update that follows a finite loss may be infinite."""
-    return all(bool(p.isfinite().all()) for net in model.networks.values() for p in net.parameters())
+def stop_unless_finite(model: Any, shown: dict[str, float], step: int, path: Path, *, weights: bool) -> None:
+    """Every number shown, and every weight if asked, is a number: the update after a finite loss may be infinite.
 
-
-def stopped(shown: dict[str, float], step: int, path: Path) -> str:
-    """What to say when a loss is no longer a number."""
+    Raises:
+        DataError: one is not; says what, and which checkpoint is good.
+    """
+    if weights and not all(bool(p.isfinite().all()) for net in model.networks.values() for p in net.parameters()):
+        shown = {**shown, "weights": math.nan}
+    if all(map(math.isfinite, shown.values())):
+        return
     values = ", ".join(f"{name} = {value}" for name, value in shown.items())
     kept = f"the last good checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
-    return f"step {step}: {values}; training stopped, {kept}; try a lower learning rate"
+    raise DataError(f"step {step}: {values}; training stopped, {kept}; try a lower learning rate")
 
 
 def progress_bar(show: bool) -> Any:
@@ -121,131 +201,9 @@ def progress_bar(show: bool) -> Any:
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is a GPU where there is one.
+    """`auto` is a GPU where there is one; under torchrun, this process's.
 
     Raises:
         DataError: this machine has no such device.
     """
-    return torch.device(pick_device(name))
-
-
-# --- Checkpoints: one safetensors file, whose header holds the JSON; replaced by renaming a finished one.
-
-
-def save_checkpoint(model: Any, path: Path, step: int) -> None:
-    """Networks and optimisers after `step` steps."""
-    tensors = {f"network.{n}.{k}": v for n, net in model.networks.items() for k, v in net.state_dict().items()}
-    groups = {}
-    for name, optimiser in model.optimisers.items():
-        state = optimiser.state_dict()
-        groups[name] = state["param_groups"]
-        for i, values in state["state"].items():
-            tensors |= {f"optimiser.{name}.{i}.{key}": value for key, value in values.items()}
-    header = {"json": json.dumps({"step": step, "param_groups": groups})}
-    tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    write_atomically(path, safetensors.torch.save(tensors, header))
-
-
-def load_checkpoint(model: Any, path: Path) -> int:
-    """Restore networks and optimisers; the number of steps done.
-
-    Raises:
-        DataError: not a checkpoint of this model.
-    """
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            header = json.loads(file.metadata()["json"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
-        for name, network in model.networks.items():
-            network.load_state_dict(under(tensors, f"network.{name}."))
-        for name, optimiser in model.optimisers.items():
-            optimiser.load_state_dict(optimiser_state(tensors, name, header["param_groups"][name]))
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise DataError(f"{path}: not a checkpoint of this model ({error})") from None
-    return header["step"]
-
-
-def optimiser_state(tensors: dict[str, Tensor], name: str, groups: list[dict[str, Any]]) -> dict[str, Any]:
-    """What `Optimizer.load_state_dict` expects."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in under(tensors, f"optimiser.{name}.").items():
-        i, field = key.split(".", 1)
-        state.setdefault(int(i), {})[field] = value
-    return {"state": state, "param_groups": groups}
-
-
-def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The entries whose names start with `prefix`, without it."""
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-# --- run.json: the settings that a run was started with.
-
-
-def start(out: Path, name: str, config: Any, dataset: Dataset, seed: int, *, resume: bool) -> None:
-    """Write the settings of a new run, or see that they are those of the run to resume.
-
-    Raises:
-        DataError: `out` holds a run and `resume` is off; that run has other settings; there is no step to do,
-            or a batch is larger than the data.
-    """
-    possible(config, len(dataset.train))
-    settings = {
-        "model": name,
-        "dataset": dataset.name,
-        "dataset_sha256": dataset.digest(),
-        "seed": seed,
-        "config": dataclasses.asdict(config),
-        "genmetrics": genmetrics.__version__,
-        "torch": torch.__version__,
-    }
-    if (out / SETTINGS).exists():
-        if not resume:
-            raise DataError(f"{out} already holds a run; continue it with --resume, or choose another --out")
-        same_settings(out, read_settings(out), json.loads(json.dumps(settings)))
-        return
-    write_atomically(out / SETTINGS, (json.dumps(settings, indent=2) + "\n").encode())
-
-
-def possible(config: Any, images: int) -> None:
-    """There is a step to do, and images for its batch.
-
-    Raises:
-        DataError: there is not.
-    """
-    if config.steps < 1:
-        raise DataError(f"steps must be at least 1, got {config.steps}")
-    if not 1 <= config.batch_size <= images:
-        raise DataError(f"batch_size must be from 1 to the {images} training images, got {config.batch_size}")
-
-
-def read_settings(out: Path) -> dict[str, Any]:
-    """The run.json of a run.
-
-    Raises:
-        DataError: there is none, or it is not one.
-    """
-    try:
-        settings = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
-        return {key: settings[key] for key in ("model", "dataset", "dataset_sha256", "seed", "config")}
-    except FileNotFoundError:
-        raise DataError(f"{out} holds no run (no {SETTINGS}); name the folder that was --out of `train`") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{out / SETTINGS}: not the settings of a run ({error})") from None
-
-
-def same_settings(out: Path, started: dict[str, Any], given: dict[str, Any]) -> None:
-    """A run is resumed with the settings that it was started with.
-
-    Raises:
-        DataError: it is not; the message says which differ.
-    """
-    before, now = flat(started), flat(given)
-    changed = [f"{key} {value!r}, not {now.get(key)!r}" for key, value in before.items() if value != now.get(key)]
-    if changed:
-        raise DataError(f"{out} was started with {'; '.join(changed)}; resume it with the same settings")
-
-
-def flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with those of `config` among them."""
-    return {**{key: value for key, value in settings.items() if key != "config"}, **settings["config"]}
+    return torch.device(pick_device(parallel.device_of_process(name)))

@@ -85,6 +85,7 @@ def negative_log_likelihood(error: Tensor, pixels: int, log_variance: Tensor) ->
 class VAE:
     Config = Config
     paper = "Kingma & Welling (2014), arXiv:1312.6114"
+    images = (1, 8, 8)
     quick = MappingProxyType({"steps": 1000})
     exports = "decoder"
 

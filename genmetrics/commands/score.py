@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--extractor",
     help="inception-v3-tf2015 (the default, if its weights are there; @clean, @torch-bilinear: resized otherwise), "
-    "digits-cnn, pixels, or module:PATH of your own exported torch network.",
+    "digits-cnn, mnist-cnn, pixels, or module:PATH of your own exported torch network.",
 )
 @click.option("--weights", type=click.Path(path_type=Path), help="File of the weights of inception-v3-tf2015.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for record.json and report.html.")

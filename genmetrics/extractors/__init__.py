@@ -82,6 +82,10 @@ def find_extractor(
         from genmetrics.extractors.digits import DigitsExtractor
 
         return DigitsExtractor(device)
+    if extractor == "mnist-cnn":
+        from genmetrics.extractors.mnist import MnistExtractor
+
+        return MnistExtractor(outputs, device)
     raise unknown_name("extractor", extractor, EXTRACTORS)
 
 
@@ -89,6 +93,7 @@ EXTRACTORS = {
     "inception-v3-tf2015": "the network of FID, KID and IS: 2048 features, 1008 logits; weights are got separately",
     "pixels": "the pixels themselves, in [0, 1]; images must share one size",
     "digits-cnn": "a small classifier of 8 x 8 digits that ships with the package; 64 features, 10 logits",
+    "mnist-cnn": "a classifier of MNIST's 28 x 28 digits that ships with the package; 128 features, 10 logits",
     "module:PATH": "your own torch network, exported with torch.export (.pt2) or as TorchScript",
 }
 

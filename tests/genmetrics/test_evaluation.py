@@ -167,7 +167,7 @@ def test_an_unknown_metric_suggests_the_nearest_before_anything_is_read():
 
 
 def test_no_extractor_and_no_weights_is_an_error_that_names_the_choices(digits):
-    with pytest.raises(DataError, match=r"the default extractor, needs its weights.*pixels, digits-cnn, module:PATH"):
+    with pytest.raises(DataError, match=r"the default extractor, needs its weights.*pixels, digits-cnn, mnist-cnn, module:PATH"):
         gm.evaluate(digits.test.images, digits.held_out.images)
 
 

@@ -6,8 +6,8 @@ import torch
 
 from genmetrics._checks import DataError
 from reference_models import data
+from reference_models.classifiers import accuracy, shift_randomly
 from reference_models.data import Images
-from reference_models.digits_cnn import accuracy, shift_randomly
 
 
 def batch_of(dataset, n):

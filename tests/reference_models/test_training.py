@@ -13,9 +13,11 @@ from click.testing import CliRunner
 from genmetrics._checks import DataError
 from reference_models import training
 from reference_models.__main__ import main
-from reference_models.training import CHECKPOINT, batches, seed_of
+from reference_models.checkpoints import CHECKPOINT, load_checkpoint, start
+from reference_models.training import Loop, batches, seed_of
 
 SMALL = {"digits-cnn": {"steps": 8}, "vae": {"steps": 8, "widths": (16, 32)}}
+DIGITS = (["digits"], None)  # names of the data and of its test set
 both = pytest.mark.parametrize("name", SMALL)
 
 
@@ -138,22 +140,22 @@ def test_a_batch_holds_different_images_with_their_labels():
 def test_a_checkpoint_of_another_model_is_refused(build, digits, tmp_path):
     train(build("vae", **SMALL["vae"]), digits, tmp_path)
     with pytest.raises(DataError, match="not a checkpoint of this model"):
-        training.load_checkpoint(build("vae"), tmp_path / CHECKPOINT)
+        load_checkpoint(build("vae"), tmp_path / CHECKPOINT)
 
 
 def test_a_file_that_is_no_checkpoint_is_refused(build, tmp_path):
     (tmp_path / CHECKPOINT).write_bytes(b"not a checkpoint")
     with pytest.raises(DataError, match="not a checkpoint of this model"):
-        training.load_checkpoint(build("vae"), tmp_path / CHECKPOINT)
+        load_checkpoint(build("vae"), tmp_path / CHECKPOINT)
 
 
 def test_a_run_is_not_resumed_with_other_settings(build, digits, tmp_path):
     model = build("vae")
-    training.start(tmp_path, "vae", model.config, digits, 0, resume=False)
-    training.start(tmp_path, "vae", model.config, digits, 0, resume=True)
+    start(tmp_path, "vae", model.config, Loop(), digits, DIGITS, 0, resume=False)
+    start(tmp_path, "vae", model.config, Loop(), digits, DIGITS, 0, resume=True)
     other = build("vae", latent_dim=3).config
     with pytest.raises(DataError, match="started with seed 0, not 1; latent_dim 16, not 3"):
-        training.start(tmp_path, "vae", other, digits, 1, resume=True)
+        start(tmp_path, "vae", other, Loop(), digits, DIGITS, 1, resume=True)
 
 
 def test_a_device_that_is_not_there_is_named():
