@@ -22,7 +22,7 @@ FLOORS = (
     ("gallery", "cautions"),
     ("reports",),
     ("comparison", "sides"),
-    ("features",),
+    ("features", "feature_cache"),
     ("sources", "_decode", "_arrays", "extractors", "analyses", "metrics", "digits"),
     ("kernels", "protocols", "intervals", "resizing"),
     ("records", "_console"),
