@@ -39,6 +39,29 @@ def silent(items: Iterable[Any], label: str, total: int) -> Iterable[Any]:
     return items
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """How images are decoded ahead of the network; no number depends on it."""
+
+    workers: int = 0  # processes; 0: in this one, as they are needed
+    images: int = 16  # that each decodes at a time
+
+    @classmethod
+    def of(cls, workers: int = 0, batch_size: int | None = None) -> Ahead:
+        """Settings as they come from outside.
+
+        Raises:
+            DataError: they are no such numbers.
+        """
+        if not isinstance(workers, int) or workers < 0:
+            raise DataError(f"workers should be a whole number from 0, got {workers!r}")
+        if batch_size is None:
+            return cls(workers)
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise DataError(f"batch_size should be a whole number from 1, got {batch_size!r}")
+        return cls(workers, batch_size)
+
+
 @dataclass(frozen=True, eq=False)
 class Features:
     """What one network says of one image set, in canonical order (by content digest)."""
@@ -73,6 +96,8 @@ def extract(
     weights: str | Path | None = None,
     cache: bool = True,
     value_range: Any = None,
+    workers: int = 0,
+    batch_size: int | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Features of images, in the order of the images.
 
@@ -85,6 +110,9 @@ def extract(
         weights: the published weights of `inception-v3-tf2015`, if they are not where they are looked for.
         cache: keep features for the next run.
         value_range: black and white of float images: (0, 1), (-1, 1) or (0, 255).
+        workers: processes that decode image files ahead of the network; changes no number.
+        batch_size: images that each of them decodes at a time; changes no number, since the network's own batches
+            have one size.
 
     Returns:
         name -> float32 (n, d), C-contiguous.
@@ -92,8 +120,9 @@ def extract(
     Raises:
         DataError: images or network cannot be used, or the network lacks an output.
     """
+    ahead = Ahead.of(workers, batch_size)
     network = find_extractor(extractor, device, weights, outputs)
-    found = features_of(open_images(images, "images", value_range=value_range), network, cache=cache)
+    found = features_of(open_images(images, "images", value_range=value_range), network, cache=cache, ahead=ahead)
     missing = [name for name in outputs if name not in found.outputs]
     if missing:
         raise DataError(f"{network.name} gives {', '.join(found.outputs)}, not {', '.join(missing)}")
@@ -107,6 +136,7 @@ def features_of(
     *,
     channels: int | None = None,
     cache: bool = True,
+    ahead: Ahead = Ahead(),
     progress: Progress = silent,
 ) -> Features:
     """All outputs of `extractor` for `images`, from the cache if it has them.
@@ -129,7 +159,7 @@ def features_of(
     shards = dict(entry.find(wanted)) if entry else {}
     missing = gaps(shards, images.n, extractor)
     if missing:
-        shards |= computed(images, extractor, channels, missing, entry, wanted, progress)
+        shards |= computed(images, extractor, channels, missing, entry, wanted, ahead, progress)
     return assembled(shards, images, extractor, wanted, cached=not missing)
 
 
@@ -150,6 +180,7 @@ def computed(
     missing: list[tuple[int, int]],
     entry: Entry | None,
     wanted: tuple[str, ...] | None,
+    ahead: Ahead,
     progress: Progress,
 ) -> dict[int, Shard]:
     """The missing shards, each kept as soon as it is there.
@@ -171,7 +202,8 @@ def computed(
 
         label = f"{images.name}: {extractor.name}"
         how_many = sum(stop - start for start, stop in missing)
-        stream = iter(progress(images.stream(rows=rows()), label, how_many))
+        decoded = images.stream(rows=rows(), workers=ahead.workers, ahead=ahead.images)
+        stream = iter(progress(decoded, label, how_many))
         for first in stream:
             start, stop = begun.popleft()
             shard = run_network(chain([first], islice(stream, stop - start - 1)), start, images, extractor, channels)
