@@ -163,7 +163,7 @@ class Rows(Protocol):
     def shape(self) -> tuple[int, ...]: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
-    def blocks(self) -> Iterator[np.ndarray]: ...
+    def blocks(self, first: int = 0) -> Iterator[np.ndarray]: ...  # of rows from `first` to the end
     def at(self, indices: Sequence[int]) -> dict[int, np.ndarray]: ...
 
 
@@ -181,9 +181,9 @@ class InMemory:
     def dtype(self) -> np.dtype[Any]:
         return self.array.dtype
 
-    def blocks(self) -> Iterator[np.ndarray]:
+    def blocks(self, first: int = 0) -> Iterator[np.ndarray]:
         step = rows_per_block(self.shape, self.dtype)
-        for start in range(0, len(self.array), step):
+        for start in range(first, len(self.array), step):
             yield self.array[start : start + step]
 
     def at(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
@@ -200,7 +200,7 @@ class Member:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
-    def blocks(self) -> Iterator[np.ndarray]:
+    def blocks(self, first: int = 0) -> Iterator[np.ndarray]:
         step = rows_per_block(self.shape, self.dtype)
         row = math.prod(self.shape[1:]) * self.dtype.itemsize
         with (
@@ -209,7 +209,9 @@ class Member:
             archive.open(f"{self.key}.npy") as file,
         ):
             read_header(file)
-            for start in range(0, self.shape[0], step):
+            if first:
+                file.seek(file.tell() + first * row)
+            for start in range(first, self.shape[0], step):
                 k = min(step, self.shape[0] - start)
                 data = file.read(k * row)
                 if len(data) < k * row:

@@ -80,6 +80,13 @@ def decode(data: bytes, where: str) -> np.ndarray:
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
+def decoder() -> str:
+    """What `decode` decodes with; another version may give other pixels of a JPEG."""
+    import PIL
+
+    return f"pillow-{PIL.__version__}"
+
+
 @contextmanager
 def pillow(where: str) -> Iterator[None]:
     """Pillow made strict and silent: half a file is an error, and every error a DataError that names it."""

@@ -19,7 +19,7 @@ import genmetrics
 from genmetrics._checks import DataError, UnsuitableError
 from genmetrics.cautions import warnings_about
 from genmetrics.extractors import DEFAULT, Extractor, find_extractor
-from genmetrics.features import Progress, features_of, silent
+from genmetrics.features import Ahead, Progress, features_of, silent
 from genmetrics.metrics import METRICS, Metric, find_metric
 from genmetrics.protocols import Protocol
 from genmetrics.records import Estimate, Record, Score
@@ -44,6 +44,8 @@ def evaluate(
     weights: str | Path | None = None,
     value_range: tuple[float, float] | None = None,
     cache: bool = True,
+    workers: int = 0,
+    batch_size: int | None = None,
     progress: Progress = silent,
 ) -> Record:
     """Score generated images against real ones.
@@ -64,6 +66,9 @@ def evaluate(
         weights: the published weights of `inception-v3-tf2015`, if they are not where they are looked for.
         value_range: black and white of float images: (0, 1), (-1, 1) or (0, 255).
         cache: keep features for the next run.
+        workers: processes that decode image files ahead of the network; changes no number.
+        batch_size: images that each of them decodes at a time; changes no number, since the network's own batches
+            have one size.
         progress: called as progress(items, label, total); yields the items.
 
     Returns:
@@ -74,6 +79,7 @@ def evaluate(
     """
     chosen, own = chosen_metrics(metrics)
     folder = writable_folder(out) if out is not None else None
+    ahead = Ahead.of(workers, batch_size)
     network = find_extractor(DEFAULT if extractor is None else extractor, device, weights)
     refuse_what_it_lacks(chosen, network)
     given = {"real": real, "generated": generated, **({} if train is None else {"train": train})}
@@ -83,10 +89,8 @@ def evaluate(
     }
     same_image_size(opened, network)
     channels = max(images.channels for images in opened.values())
-    sides = {
-        name: Side.of(images, features_of(images, network, channels=channels, cache=cache, progress=progress))
-        for name, images in opened.items()
-    }
+    how = {"channels": channels, "cache": cache, "ahead": ahead, "progress": progress}
+    sides = {name: Side.of(images, features_of(images, network, **how)) for name, images in opened.items()}
     if chosen is None:
         outputs = sides["generated"].features.outputs
         chosen = [name for name, metric in METRICS.items() if metric.panel and not lacking(metric, outputs)]

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON, and nothing else, on stdout.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes every random choice.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option("--workers", type=click.IntRange(min=0), default=0, help="Processes that decode images ahead.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="Images that each worker decodes at a time. No number depends on it: the network's own batches have one size.",
+)
 @click.option("--value-range", type=click.Choice(list(RANGES)), help="Black and white of float images.")
 @click.option("--no-intervals", is_flag=True, help="Leave out the 95% intervals; faster.")
 @click.option("--no-cache", is_flag=True, help="Neither read nor write cached features.")
@@ -44,6 +50,8 @@ def score(
     as_json: bool,
     seed: int,
     device: str,
+    workers: int,
+    batch_size: int | None,
     value_range: str | None,
     no_intervals: bool,
     no_cache: bool,
@@ -68,6 +76,8 @@ def score(
         out=out,
         value_range=None if value_range is None else RANGES[value_range],
         cache=not no_cache,
+        workers=workers,
+        batch_size=batch_size,
         progress=shown,
     )
     show(record, as_json, out)

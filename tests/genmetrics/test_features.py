@@ -12,7 +12,8 @@ import genmetrics as gm
 from genmetrics._checks import DataError, UnknownNameError
 from genmetrics.extractors import find_extractor
 from genmetrics.extractors.digits import luma
-from genmetrics.features import cache_folder, features_of
+from genmetrics.feature_cache import cache_folder
+from genmetrics.features import features_of
 from genmetrics.sources import open_images
 
 
@@ -88,28 +89,6 @@ def test_one_changed_pixel_is_another_entry_of_the_cache(images):
     features_of(open_images(images, "images"), Counting())
     images[20, 3, 3] ^= 1
     assert not features_of(open_images(images, "images"), Counting()).cached
-
-
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
-def test_a_damaged_cache_is_computed_again(images, damage):
-    features_of(open_images(images, "images"), Counting())
-    (entry,) = cache_folder().iterdir()
-    content = bytearray(entry.read_bytes())
-    if damage == "truncated":
-        content = content[: len(content) // 2]
-    elif damage == "flipped":
-        content[200] ^= 255
-    else:
-        content = bytearray()
-    entry.write_bytes(content)
-    again = features_of(open_images(images, "images"), Counting())
-    assert not again.cached
-    assert features_of(open_images(images, "images"), Counting()).cached
-
-
-def test_nothing_is_left_beside_the_cache_entry(images):
-    features_of(open_images(images, "images"), Counting())
-    assert [file.suffix for file in cache_folder().iterdir()] == [".npz"]
 
 
 def test_canonical_order_and_digest_do_not_depend_on_the_order_of_the_images(images):

@@ -23,7 +23,7 @@ FLOORS = (
     ("reports",),
     ("ranking",),
     ("comparison", "sides"),
-    ("features",),
+    ("features", "feature_cache"),
     ("sources", "_decode", "_arrays", "extractors", "analyses", "metrics", "digits"),
     ("kernels", "protocols", "intervals", "resizing"),
     ("records", "_console"),

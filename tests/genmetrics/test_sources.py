@@ -321,7 +321,7 @@ def test_a_pipe_among_the_images_is_refused_and_not_waited_for(tmp_path):
 
 
 def test_a_file_too_large_for_an_image_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("genmetrics.sources.LARGEST_FILE", 1000)
+    monkeypatch.setattr("genmetrics.sources.places.LARGEST_FILE", 1000)
     save_pngs(tmp_path / "a", noise(1, 40, 40), ["1.png"])
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.write(tmp_path / "a" / "1.png", "1.png")
