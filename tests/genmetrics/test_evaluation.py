@@ -167,7 +167,8 @@ def test_an_unknown_metric_suggests_the_nearest_before_anything_is_read():
 
 
 def test_no_extractor_and_no_weights_is_an_error_that_names_the_choices(digits):
-    with pytest.raises(DataError, match=r"the default extractor, needs its weights.*pixels, digits-cnn, mnist-cnn, module:PATH"):
+    named = r"the default extractor, needs its weights.*pixels, digits-cnn, mnist-cnn, module:PATH"
+    with pytest.raises(DataError, match=named):
         gm.evaluate(digits.test.images, digits.held_out.images)
 
 
