@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from genmetrics.analyses.diversity import ms_ssim_diversity as ms_ssim_diversity
     from genmetrics.analyses.ms_ssim import ms_ssim as ms_ssim
-    from genmetrics.analyses.ms_ssim import ms_ssim_diversity as ms_ssim_diversity
     from genmetrics.comparison import compare as compare
     from genmetrics.evaluation import evaluate as evaluate
     from genmetrics.features import extract as extract
@@ -38,7 +38,7 @@ PUBLIC = {
     "inception_score": "metrics.inception_score",
     "kernel_distance": "metrics.kernel",
     "ms_ssim": "analyses.ms_ssim",
-    "ms_ssim_diversity": "analyses.ms_ssim",
+    "ms_ssim_diversity": "analyses.diversity",
     "nearest_neighbours": "metrics.neighbours",
     "open_images": "sources",
 }
