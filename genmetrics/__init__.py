@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from genmetrics.analyses.discriminability import resolution_discriminability as resolution_discriminability
     from genmetrics.analyses.diversity import ms_ssim_diversity as ms_ssim_diversity
     from genmetrics.analyses.ms_ssim import ms_ssim as ms_ssim
     from genmetrics.comparison import compare as compare
@@ -41,6 +42,7 @@ PUBLIC = {
     "ms_ssim_diversity": "analyses.diversity",
     "nearest_neighbours": "metrics.neighbours",
     "open_images": "sources",
+    "resolution_discriminability": "analyses.discriminability",
 }
 
 __all__ = ["__version__", *PUBLIC]  # pyright: ignore[reportUnsupportedDunderAll]
