@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from genmetrics.analyses.discriminability import resolution_discriminability as resolution_discriminability
+    from genmetrics.analyses.diversity import ms_ssim_diversity as ms_ssim_diversity
     from genmetrics.analyses.ms_ssim import ms_ssim as ms_ssim
-    from genmetrics.analyses.ms_ssim import ms_ssim_diversity as ms_ssim_diversity
     from genmetrics.comparison import compare as compare
     from genmetrics.evaluation import evaluate as evaluate
     from genmetrics.features import extract as extract
@@ -38,9 +39,10 @@ PUBLIC = {
     "inception_score": "metrics.inception_score",
     "kernel_distance": "metrics.kernel",
     "ms_ssim": "analyses.ms_ssim",
-    "ms_ssim_diversity": "analyses.ms_ssim",
+    "ms_ssim_diversity": "analyses.diversity",
     "nearest_neighbours": "metrics.neighbours",
     "open_images": "sources",
+    "resolution_discriminability": "analyses.discriminability",
 }
 
 __all__ = ["__version__", *PUBLIC]  # pyright: ignore[reportUnsupportedDunderAll]
