@@ -42,6 +42,8 @@ def evaluate(
     out: str | Path | None = None,
     *,
     weights: str | Path | None = None,
+    precision: str = "strict",
+    backend: str = "auto",
     value_range: tuple[float, float] | None = None,
     cache: bool = True,
     workers: int = 0,
@@ -64,6 +66,8 @@ def evaluate(
         device: for the network: "auto", "cpu", "cuda", ...
         out: a folder for record.json and report.html.
         weights: the published weights of `inception-v3-tf2015`, if they are not where they are looked for.
+        precision: "strict" (float32), "tf32" or "bf16"; a number from less than float32 has that in its signature.
+        backend: what runs the network, from `genmetrics.extractors.BACKENDS`; it changes no number beyond rounding.
         value_range: black and white of float images: (0, 1), (-1, 1) or (0, 255).
         cache: keep features for the next run.
         workers: processes that decode image files ahead of the network; changes no number.
@@ -80,7 +84,8 @@ def evaluate(
     chosen, own = chosen_metrics(metrics)
     folder = writable_folder(out) if out is not None else None
     ahead = Ahead.of(workers, batch_size)
-    network = find_extractor(DEFAULT if extractor is None else extractor, device, weights)
+    name = DEFAULT if extractor is None else extractor
+    network = find_extractor(name, device, weights, precision=precision, backend=backend)
     refuse_what_it_lacks(chosen, network)
     given = {"real": real, "generated": generated, **({} if train is None else {"train": train})}
     opened = {
@@ -239,6 +244,7 @@ def signature_of(metric: Metric, sides: Mapping[str, Side], network: Extractor, 
         n_generated=len(generated),
         features=None if of_images else f"{network.name}/{generated.output_name(output)}{weights}",
         resize="none" if of_images else network.resize,
+        precision="strict" if of_images else getattr(network, "details", {}).get("precision", "strict"),
         sizes=generated.size_text if of_images or network.size is None else "",
         references={
             side: f"{len(sides[side])}@{sides[side].features.digest[:8]}"

@@ -9,6 +9,7 @@ import click
 
 import genmetrics
 from genmetrics._console import RANGES, shown, speaking_errors, stdout
+from genmetrics.extractors import BACKENDS, PRECISIONS
 
 if TYPE_CHECKING:
     from genmetrics.records import Record
@@ -35,6 +36,20 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Images that each worker decodes at a time. No number depends on it: the network's own batches have one size.",
 )
+@click.option(
+    "--precision",
+    type=click.Choice(list(PRECISIONS)),
+    default="strict",
+    show_default=True,
+    help="Arithmetic of the network: float32; or less, which changes the numbers and their signatures.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(list(BACKENDS)),
+    default="auto",
+    show_default=True,
+    help="What runs the Inception network. All give the same numbers; auto is the fastest that starts at once.",
+)
 @click.option("--value-range", type=click.Choice(list(RANGES)), help="Black and white of float images.")
 @click.option("--no-intervals", is_flag=True, help="Leave out the 95% intervals; faster.")
 @click.option("--no-cache", is_flag=True, help="Neither read nor write cached features.")
@@ -52,6 +67,8 @@ def score(
     device: str,
     workers: int,
     batch_size: int | None,
+    precision: str,
+    backend: str,
     value_range: str | None,
     no_intervals: bool,
     no_cache: bool,
@@ -73,6 +90,8 @@ def score(
         seed=seed,
         intervals=not no_intervals,
         device=device,
+        precision=precision,
+        backend=backend,
         out=out,
         value_range=None if value_range is None else RANGES[value_range],
         cache=not no_cache,
