@@ -62,6 +62,9 @@ class ImageSet:
     def __len__(self) -> int:
         return self.n
 
+    def __bool__(self) -> bool:
+        return True  # also of statistics that do not say how many images they are of
+
     @property
     def decoder(self) -> str:
         """What makes pixels of the source's files, with its version; "" for arrays."""

@@ -21,6 +21,7 @@ FLOORS = (
     ("evaluation",),
     ("gallery", "cautions"),
     ("reports",),
+    ("precomputed",),
     ("comparison", "sides"),
     ("features", "feature_cache"),
     ("sources", "_decode", "_arrays", "extractors", "analyses", "metrics", "digits"),
