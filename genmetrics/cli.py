@@ -12,6 +12,7 @@ COMMANDS = {  # name -> what it does, in the order of --help; the command is com
     "score": "Score generated images against real ones.",
     "compare": "Is one set of samples better? The difference of two records.",
     "leaderboard": "Records ranked among equal signatures.",
+    "features": "Write the features of images, or their statistics, to a file.",
     "cache": "List, check or remove the features that earlier runs kept.",
     "demo": "Score four sets of digits that come with the package.",
 }

@@ -33,6 +33,7 @@ class Metric:
     summary: str  # one line for a person who asks why this number is what it is
     panel: bool = False  # taken when no metric is named
     stand_in: str = "train"  # real images put in the samples' place for the 'real data' column; "": none
+    of_moments: bool = False  # a side may be `Moments`
     revision: int = 1  # goes up when the same inputs would give another value
 
     @property
@@ -65,6 +66,7 @@ METRICS = {
         paper="arXiv:1706.08500",
         summary="distance between Gaussians fitted to the features: sees blur, noise and missing modes alike",
         panel=True,
+        of_moments=True,
     ),
     "kernel": Metric(
         function="kernel_distance",

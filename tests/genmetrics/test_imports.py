@@ -22,6 +22,7 @@ FLOORS = (
     ("gallery", "cautions", "leaderboard"),
     ("reports",),
     ("ranking",),
+    ("precomputed",),
     ("comparison", "sides"),
     ("features", "feature_cache"),
     ("sources", "_decode", "_arrays", "extractors", "analyses", "metrics", "digits"),
