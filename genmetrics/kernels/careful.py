@@ -82,6 +82,7 @@ def block_log_sum_exp(
             exponent += y.log_weights
         new = np.maximum(largest, exponent.max(axis=1))
         exponent -= new[:, None]
+        np.maximum(exponent, -700, out=exponent)  # far below a rounding of the sum, and exp is slow where it underflows
         np.exp(exponent, out=exponent)
         total *= np.exp(largest - new)
         total += exponent.sum(axis=1)

@@ -21,6 +21,7 @@ COLUMNS = 1024
 TILE = 128 * COLUMNS  # 1 MiB of float64, within the cache of one core
 QUERIES = 4096  # share one preparation of the references
 WIDE = 64  # from this width on the product outweighs the rest, and wants larger tiles
+SMALLEST = -700.0  # e^-745 is 0, and e^-708 and below take 10 to 100 times as long; each row's sum is 1 or more
 LIMIT = 600.0  # e^600 times 10^40 is still a float64
 
 
@@ -174,10 +175,17 @@ class Rows:
         errors = self.errors_of_roots(part, y, tile) if self.space.rooted else self.errors(part, y)
         if not self.shift[part].max() + y.heaviest <= LIMIT:
             self.keep_finite(part, tile)
+        if self.farthest(part, y) > -SMALLEST:
+            np.maximum(tile, SMALLEST, out=tile)
         np.exp(tile, out=tile)
         added = tile @ np.ones(tile.shape[1])
         self.total[part] += added
         self.error[part] += added * errors
+
+    def farthest(self, part: slice, y: References) -> float:
+        """No exponent of the tile is lower than minus this."""
+        apart = float(self.norm[part].max()) + y.reach
+        return (apart if self.space.rooted else apart**2) - float(self.shift[part].min()) - y.lightest
 
     def errors(self, part: slice, y: References) -> NDArray[np.float64]:
         """Bound on the error of each row's exponents (for "l2": of the squared distances)."""
