@@ -80,8 +80,8 @@ def ais_log_likelihood(
     """log p(x) of each image by annealed importance sampling, averaged over chains inside the logarithm.
 
     Args:
-        decoder: G, a function or module from latents (b, latent_dim) to images (b, ...); differentiable, and row by row:
-            no batch statistics (`.eval()`).
+        decoder: G, a function or module from latents (b, latent_dim) to images (b, ...); differentiable, and row by
+            row: no batch statistics (`.eval()`).
         images: (n, ...) floats in the decoder's range; by custom dequantised, (x + u) / 256 with u uniform in [0, 1).
         latent_dim: of z.
         obs_var: the VARIANCE of the observation noise (what Wu et al.'s code calls sigma).
@@ -213,7 +213,9 @@ def as_images(images: Any, decoder: Decoder, latent_dim: int, device: torch.devi
     x = torch.as_tensor(np.ascontiguousarray(array)).to(device, dtype_of(decoder)).flatten(1)
     bad = ~torch.isfinite(x).all(dim=1)
     if bad.any():
-        raise DataError(f"images: {int(bad.sum())} of {len(x)} hold NaN or inf, first is number {int(bad.int().argmax())}")
+        raise DataError(
+            f"images: {int(bad.sum())} of {len(x)} hold NaN or inf, first is number {int(bad.int().argmax())}"
+        )
     with torch.no_grad():
         made = decoder(torch.zeros(2, latent_dim, device=device, dtype=x.dtype))
     if made.shape[0] != 2 or made[0].numel() != x.shape[1]:

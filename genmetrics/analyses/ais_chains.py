@@ -161,7 +161,9 @@ class Kept:
             state = torch.load(path, map_location=chains.z.device, weights_only=True)
             same = state.pop("identity") == self.identity
         except Exception as error:
-            raise DataError(f"{path} is no checkpoint of this program ({type(error).__name__}); choose another file") from None
+            raise DataError(
+                f"{path} is no checkpoint of this program ({type(error).__name__}); choose another file"
+            ) from None
         if not same:
             raise DataError(f"{path} is the checkpoint of another run (decoder, images or settings differ); remove it")
         chains.restore(state)

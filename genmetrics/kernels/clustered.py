@@ -4,8 +4,8 @@ For a cluster of n references with centroid c (their mean), mean squared radius 
 s from c, in units in which D = |x - y|^2 ("half_sq", "sq") or |x - y| ("l2"):
 
 - Below. e^-D is convex in D, so by Jensen the mean of e^-D is at least e^-(mean D). The mean of |x - y|^2 is s^2 + v
-  exactly, c being the mean; that of |x - y| is at most sqrt(s^2 + v). So the cluster's sum is at least n e^-(s^2 + v), or
-  n e^-sqrt(s^2 + v).
+  exactly, c being the mean; that of |x - y| is at most sqrt(s^2 + v). So the cluster's sum is at least
+  n e^-(s^2 + v), or n e^-sqrt(s^2 + v).
 - Above. By the triangle inequality |x - y| >= s - r, so it is at most n e^-max(s - r, 0)^2, or n e^-max(s - r, 0).
   For squared distances |x - y|^2 = s^2 - u + |y - c|^2 with u = 2 (x - c).(y - c), so the sum is at most
   n e^-s^2 (mean of e^u), where u has mean 0 and |u| <= a = 2 s r and mean square <= 4 s^2 v. As (e^u - 1 - u) / u^2
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,7 @@ def sorted_by_cluster(references: NDArray[Any], cells: NDArray[np.intp], space: 
         block[:, d], block[:, d + 1] = 1, square if space.rooted else -square
     ends = np.append(starts, len(order))
     sizes = np.diff(ends)
-    members = [points[a:b, :d] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    members = [points[a:b, :d] for a, b in pairwise(ends)]
     centroids = np.array([part.mean(axis=0) for part in members])
     squares = [np.square(part - c).sum(axis=1) for part, c in zip(members, centroids, strict=True)]
     return Clusters(
@@ -168,8 +169,8 @@ def group_bounds(
     """Bounds on log sum_j e^-D for a group of queries, (b,) each, and how many pairs were computed for them."""
     x = space.scaled(queries)
     exact = Rows(queries, space)
-    own = np.argmin(np.square(found.centroids - x.mean(axis=0)).sum(axis=1))
-    for i, y in enumerate(members_of(found, own[None])):
+    own = int(np.argmin(np.square(found.centroids - x.mean(axis=0)).sum(axis=1)))
+    for i, y in enumerate(members_of(found, np.array([own]))):
         exact.add_all(y, first=i == 0)
     near, far_mass = within_reach(x, found, space, float(exact.log_sums().min()) + np.log(width) - 7)
     low, high = bounds_of_clusters(x, found, near, space)

@@ -129,4 +129,3 @@ def squares_from_differences(
         difference = references[indices[i : i + step]].astype(np.float64) - queries[i : i + step, None]
         square[i : i + step] = np.einsum("ijk,ijk->ij", difference, difference)
     return square
-

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, as_features, one_of, positive, same_width
-from genmetrics.kernels.geometry import DISTANCES, Bracket
+from genmetrics.kernels.geometry import DISTANCES, EPS, Bracket
 from genmetrics.kernels.pairwise import log_mean_exp
 from genmetrics.metrics.scales import likeliest_scale
 from genmetrics.records import Estimate
@@ -200,7 +200,7 @@ def summarised(found: Bracket, scale: float, tol: float) -> Ddm:
     if not (np.isfinite(found.lower).all() and np.isfinite(found.upper).all()):
         raise overflow(scale)
     lower, upper = -float(found.upper.mean()), -float(found.lower.mean())
-    slack = 4 * np.finfo(float).eps * (abs(lower) + abs(upper))  # of the means
+    slack = 4 * EPS * (abs(lower) + abs(upper))  # of the means
     terms = (found.lower + found.upper) / 2
     value = max(0.0, -float(terms.mean()))
     if not found.narrow_enough(tol):
@@ -307,12 +307,12 @@ def ddm_sum(
     """
     relative = ddm_relative(train, test, generated, distance, scale, backend, tol)
     plain = ddm(test, generated, distance, relative.scale, backend, tol)
-    errors = (relative.std_error, plain.std_error)
+    errors = [error for error in (relative.std_error, plain.std_error) if error is not None]
     return Ddm(
         value=plain.value + relative.value,
         lower=plain.lower + relative.lower,
         upper=plain.upper + relative.upper,
-        std_error=None if None in errors else float(np.hypot(*[error for error in errors if error is not None])),
+        std_error=float(np.linalg.norm(errors)) if len(errors) == 2 else None,
         scale=relative.scale,
         details={"ddm": plain.value, "ddm_relative": relative.value},
     )
@@ -327,9 +327,7 @@ def ddm_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = 
     return estimate_of(ddm(real, generated), "test image", (0.0, np.inf), intervals)
 
 
-def ddm_relative_estimate(
-    train: Any, real: Any, generated: Any, *, seed: int = 0, intervals: bool = True
-) -> Estimate:
+def ddm_relative_estimate(train: Any, real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """`ddm_relative` with the interval over training images, the two other sets held fixed."""
     return estimate_of(ddm_relative(train, real, generated), "training image", (-np.inf, np.inf), intervals)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, as_features, positive, same_width, to_numpy
+from genmetrics.kernels.geometry import EPS
 from genmetrics.kernels.pairwise import log_mean_exp
 from genmetrics.metrics.ddm import Ddm
 from genmetrics.metrics.frechet import Moments
@@ -62,13 +63,17 @@ def checked(mixture: Any, name: str) -> Checked:
     n, d = means.shape
     covariances = to_numpy(given.covariances).astype(np.float64)
     if covariances.shape not in ((), (n, d), (n, d, d)):
-        raise DataError(f"{name}: covariances have shape {covariances.shape}; pass a number, ({n}, {d}) or ({n}, {d}, {d})")
+        raise DataError(
+            f"{name}: covariances have shape {covariances.shape}; pass a number, ({n}, {d}) or ({n}, {d}, {d})"
+        )
     diagonal = covariances if covariances.ndim < 3 else np.einsum("ijj->ij", covariances)
     if not (np.isfinite(covariances).all() and (diagonal > 0).all()):
         raise DataError(f"{name}: variances must be finite and above 0, smallest is {diagonal.min():g}")
     weights = np.full(n, 1 / n) if given.weights is None else to_numpy(given.weights).astype(np.float64)
     if weights.shape != (n,) or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-6:
-        raise DataError(f"{name}: weights must be {n} numbers that are not negative and sum to 1, sum {weights.sum():g}")
+        raise DataError(
+            f"{name}: weights must be {n} numbers that are not negative and sum to 1, sum {weights.sum():g}"
+        )
     kept = weights > 0
     if not kept.all():
         means, weights = means[kept], weights[kept]
@@ -105,7 +110,7 @@ def ddm_variational_kl(f: Any, g: Any, scale: float = 1.0) -> Ddm:
             for other in (a, b)
         )
         value = float(weights @ (within.values - between.values))
-        error = float(weights @ (within.error + between.error)) + 4 * np.finfo(float).eps * abs(value)
+        error = float(weights @ (within.error + between.error)) + 4 * EPS * abs(value)
         if not np.isfinite(value):
             raise DataError(f"distances over scale {scale} overflow float64; use a larger scale")
         return Ddm(value, value - error, value + error, None, scale)
@@ -164,7 +169,8 @@ def cholesky(covariances: NDArray[np.float64], name: str) -> tuple[NDArray[np.fl
         roots = np.linalg.cholesky(covariances)
     except np.linalg.LinAlgError:
         raise DataError(f"{name}: a covariance is not positive definite") from None
-    return roots, 2 * np.log(np.einsum("ijj->ij", roots)).sum(axis=1)
+    logs: NDArray[np.float64] = 2 * np.log(np.einsum("ijj->ij", roots)).sum(axis=1)
+    return roots.astype(np.float64), logs
 
 
 def ddm_single_gaussian(test: Any, generated: Any) -> float:
@@ -193,7 +199,9 @@ def ddm_single_gaussian(test: Any, generated: Any) -> float:
 
 def ddm_variational_kl_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """`ddm_variational_kl` of features. No interval: every test image is in every term."""
-    result = ddm_variational_kl(as_features(real, "real"), as_features(generated, "generated"))
+    f, g = as_features(real, "real"), as_features(generated, "generated")
+    same_width(f.shape[1], g.shape[1])
+    result = ddm_variational_kl(f, g)
     return Estimate(
         result.value,
         interval="no interval: " + ("its terms share the test images" if intervals else "intervals were switched off"),

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, as_features, positive, same_width
 from genmetrics.kernels.pairwise import log_mean_exp
+from genmetrics.metrics.scales import evenly
 from genmetrics.records import Estimate
 
 GRID = np.logspace(-1, 0, 10)  # of sigma, for pixels in [0, 1]
 EXTENSIONS = 40  # grid points added on one side, at most: a factor of 10^4.4
 VARIANCE_KEPT = 0.95
+VALIDATION = 1000  # training images that choose sigma in a record
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,10 @@ def parzen_log_likelihood(
     if v is not None:
         same_width(v.shape[1], g.shape[1], ("validation", "generated"))
     if pca:
-        if train is None and v is None:
+        fitted = v if train is None else as_features(train, "train")
+        if fitted is None:
             raise DataError("pca=True is fitted to training images: pass train= or validation=")
-        project = principal_components(v if train is None else as_features(train, "train"))
+        project = principal_components(fitted)
         t, g, v = project(t), project(g), None if v is None else project(v)
     searched = None
     if sigma is None:
@@ -127,17 +130,16 @@ def principal_components(points: NDArray[Any]) -> Any:
     return lambda x: (x.astype(np.float64) - moments.mean) @ kept
 
 
-def parzen_estimate(
-    train: Any, real: Any, generated: Any, *, seed: int = 0, intervals: bool = True
-) -> Estimate:
-    """`parzen_log_likelihood` of features, sigma chosen on up to 1,000 training images by content order."""
-    v = as_features(train, "train")[:1000]
+def parzen_estimate(train: Any, real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
+    """`parzen_log_likelihood` of features, sigma chosen on up to 1,000 training images."""
+    v = as_features(train, "train")
+    v = evenly(v, VALIDATION) if len(v) > VALIDATION else v
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = parzen_log_likelihood(real, generated, validation=v)
-    options = {"sigma": f"{result.sigma:.6g}"}
+    options = {"sigma": f"likeliest-of-{len(GRID)}-on-{len(v)}-train"}
     details = {"sigma": result.sigma, "dimensions": result.dimensions}
-    notes = tuple(f"parzen: {w.message}" for w in caught)
+    notes = tuple(str(w.message) for w in caught)
     if not intervals or result.std_error is None:
         why = "one test image has no spread" if intervals else "intervals were switched off"
         return Estimate(result.value, interval=f"no interval: {why}", options=options, details=details, notes=notes)
