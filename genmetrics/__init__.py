@@ -13,17 +13,26 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from genmetrics.analyses.discriminability import resolution_discriminability as resolution_discriminability
     from genmetrics.analyses.diversity import ms_ssim_diversity as ms_ssim_diversity
+    from genmetrics.analyses.ais import ais_bdmc as ais_bdmc
+    from genmetrics.analyses.ais import ais_log_likelihood as ais_log_likelihood
+    from genmetrics.analyses.ais import ais_sweep as ais_sweep
     from genmetrics.analyses.ms_ssim import ms_ssim as ms_ssim
     from genmetrics.comparison import compare as compare
     from genmetrics.evaluation import evaluate as evaluate
     from genmetrics.features import extract as extract
     from genmetrics.metrics import METRICS as METRICS
     from genmetrics.metrics.ddm import ddm as ddm
+    from genmetrics.metrics.ddm import ddm_relative as ddm_relative
+    from genmetrics.metrics.ddm import ddm_sum as ddm_sum
     from genmetrics.metrics.frechet import Moments as Moments
     from genmetrics.metrics.frechet import frechet_distance as frechet_distance
     from genmetrics.metrics.inception_score import inception_score as inception_score
     from genmetrics.metrics.kernel import kernel_distance as kernel_distance
+    from genmetrics.metrics.mixtures import Mixture as Mixture
+    from genmetrics.metrics.mixtures import ddm_single_gaussian as ddm_single_gaussian
+    from genmetrics.metrics.mixtures import ddm_variational_kl as ddm_variational_kl
     from genmetrics.metrics.neighbours import nearest_neighbours as nearest_neighbours
+    from genmetrics.metrics.parzen import parzen_log_likelihood as parzen_log_likelihood
     from genmetrics.records import Record as Record
     from genmetrics.sources import open_images as open_images
 
@@ -31,8 +40,17 @@ PUBLIC = {
     "METRICS": "metrics",
     "Moments": "metrics.frechet",
     "Record": "records",
+    "Mixture": "metrics.mixtures",
+    "ais_bdmc": "analyses.ais",
+    "ais_log_likelihood": "analyses.ais",
+    "ais_sweep": "analyses.ais",
     "compare": "comparison",
     "ddm": "metrics.ddm",
+    "ddm_relative": "metrics.ddm",
+    "ddm_single_gaussian": "metrics.mixtures",
+    "ddm_sum": "metrics.ddm",
+    "ddm_variational_kl": "metrics.mixtures",
+    "parzen_log_likelihood": "metrics.parzen",
     "evaluate": "evaluation",
     "extract": "features",
     "frechet_distance": "metrics.frechet",

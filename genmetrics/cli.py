@@ -11,6 +11,7 @@ import genmetrics
 COMMANDS = {  # name -> what it does, in the order of --help; the command is commands/NAME.py:NAME
     "score": "Score generated images against real ones.",
     "compare": "Is one set of samples better? The difference of two records.",
+    "ais": "Log-likelihood of a decoder by annealed importance sampling.",
     "leaderboard": "Records ranked among equal signatures.",
     "features": "Write the features of images, or their statistics, to a file.",
     "cache": "List, check or remove the features that earlier runs kept.",

@@ -214,6 +214,9 @@ def score_of(
             "of": metric.stand_in,
             "details": at_best.details,
         }
+    details = estimate.details
+    if metric.excess and baseline is not None:
+        details = {**details, **excess(estimate.value, baseline["value"])}
     return Score(
         metric=name,
         name=metric.printed(network.name),
@@ -227,7 +230,7 @@ def score_of(
         n_real=len(real) if "real" in metric.sides else 0,
         n_generated=len(generated),
         signature=signature_of(metric, sides, network, estimate),
-        details=estimate.details,
+        details=details,
         notes=notes,
         baseline=baseline,
         summary=metric.summary,
@@ -237,6 +240,12 @@ def score_of(
 def outputs_of(metric: Metric, side: str) -> list[str]:
     """What a metric needs of a side."""
     return [need.split(".")[1] for need in metric.needs if need.split(".")[0] == side]
+
+
+def excess(value: float, real_data: float) -> dict[str, float]:
+    """How far a value lies above that of as many real images: by how much, and how many times."""
+    above = {"excess_over_real_data": value - real_data}
+    return {**above, "ratio_to_real_data": value / real_data} if real_data > 0 else above
 
 
 def estimate_of(metric: Metric, sides: Mapping[str, Side], seed: int, intervals: bool) -> Estimate:

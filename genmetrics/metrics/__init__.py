@@ -34,6 +34,7 @@ class Metric:
     panel: bool = False  # taken when no metric is named
     stand_in: str = "train"  # real images put in the samples' place for the 'real data' column; "": none
     of_moments: bool = False  # a side may be `Moments`
+    excess: bool = False  # how far it lies above the 'real data' column is what counts: said in details and words
     revision: int = 1  # goes up when the same inputs would give another value
 
     @property
@@ -107,6 +108,45 @@ METRICS = {
         paper="Basart (2017), ch. 3",
         summary="how far test images lie from the generated ones: every real mode that is missing costs",
         panel=True,
+        excess=True,
+    ),
+    "ddm-relative": Metric(
+        function="ddm_relative",
+        estimate="metrics.ddm:ddm_relative_estimate",
+        needs=("train.embedding", "real.embedding", "generated.embedding"),
+        better="lower",
+        bounds=(-INF, INF),
+        symmetric=False,
+        prefix="ddm_relative",
+        inception_name="ddm_relative_" + INCEPTION,
+        paper="Basart (2017), eq. 3.5",
+        summary="how much farther training images lie from the generated ones than from test images",
+        stand_in="",
+    ),
+    "ddm-variational-kl": Metric(
+        function="ddm_variational_kl",
+        estimate="metrics.mixtures:ddm_variational_kl_estimate",
+        needs=("real.embedding", "generated.embedding"),
+        better="lower",
+        bounds=(-INF, INF),
+        symmetric=False,
+        prefix="ddm_variational_kl",
+        inception_name="ddm_variational_kl_" + INCEPTION,
+        paper="Basart (2017), eq. 3.3; Hershey & Olsen (2007)",
+        summary="DDM less what the test images score on themselves: 0 for the very same images",
+    ),
+    "parzen": Metric(
+        function="parzen_log_likelihood",
+        estimate="metrics.parzen:parzen_estimate",
+        needs=("train.features", "real.features", "generated.features"),
+        better="higher",
+        bounds=(-INF, INF),
+        symmetric=False,
+        prefix="parzen",
+        inception_name="parzen_" + INCEPTION,
+        paper="arXiv:1406.2661",
+        summary="log-likelihood of test images under a Gaussian on each sample: higher is not sharper",
+        stand_in="",
     ),
     "ms-ssim": Metric(
         function="ms_ssim_diversity",
