@@ -20,6 +20,7 @@ TOLERANCE = 1e-11  # allowed rounding error of one scaled distance D, relative t
 SIGNIFICANT = 80.0  # a term e^-80 below a row's largest adds less than 1e-17 of it, even 10^17 times
 ROWS, COLUMNS = 512, 1024  # 4 MiB of float64: a block stays in the cache while it is worked on
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -161,7 +162,7 @@ def split(x: NDArray[Any], rows: int) -> list[NDArray[Any]]:
     return [x[i : i + rows] for i in range(0, len(x), rows)]
 
 
-def in_threads(work: Callable[[NDArray[Any]], Result], blocks: list[NDArray[Any]]) -> Iterator[Result]:
+def in_threads(work: Callable[[Item], Result], blocks: list[Item]) -> Iterator[Result]:
     """`work` on every block, in order, one thread a core and one BLAS thread in each."""
     from threadpoolctl import threadpool_limits
 
