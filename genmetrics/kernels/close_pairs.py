@@ -288,23 +288,30 @@ def close_pairs(x: Points, y: Points, a: slice, b: slice, limits: Limits) -> Pai
 
 def sieved(x: Points, y: Points, a: slice, b: slice, limits: Limits, dtype: type) -> NDArray[np.intp]:
     """Flat indices in the block of all pairs that the products cannot rule out."""
+    square = products(x, y, a, b, dtype)
+    d = x.given.shape[1]
+    if limits.columns is None:
+        np.fill_diagonal(square, np.inf)
+    unit = x.unit**2
+    error = rounding(x.norm[a] + y.norm[b].max(), d, dtype)
+    rows = reaches(square, limits.rows / unit, limits.row_reach / unit, error, limits.k, dtype)
+    if limits.columns is None:
+        return np.flatnonzero((square <= rows[:, None]).ravel())
+    error = rounding(y.norm[b] + x.norm[a].max(), d, dtype)
+    columns = reaches(square.T, limits.columns / unit, limits.column_reach / unit, error, limits.k, dtype)
+    close = square <= rows[:, None]
+    close |= square <= columns
+    return np.flatnonzero(close.ravel())
+
+
+def products(x: Points, y: Points, a: slice, b: slice, dtype: type) -> NDArray[Any]:
+    """|x|^2 + |y|^2 - 2 x.y of a block, in common units squared; off by up to `rounding`."""
     p, q = x.block(a, dtype), y.block(b, dtype)
     square = p @ q.T
     square *= -2
     square += x.squared_norms(a, p)[:, None]
     square += y.squared_norms(b, q)
-    if limits.columns is None:
-        np.fill_diagonal(square, np.inf)
-    unit = x.unit**2
-    error = rounding(x.norm[a] + y.norm[b].max(), p.shape[1], dtype)
-    rows = reaches(square, limits.rows / unit, limits.row_reach / unit, error, limits.k, dtype)
-    if limits.columns is None:
-        return np.flatnonzero((square <= rows[:, None]).ravel())
-    error = rounding(y.norm[b] + x.norm[a].max(), p.shape[1], dtype)
-    columns = reaches(square.T, limits.columns / unit, limits.column_reach / unit, error, limits.k, dtype)
-    close = square <= rows[:, None]
-    close |= square <= columns
-    return np.flatnonzero(close.ravel())
+    return square
 
 
 def reaches(
@@ -348,3 +355,29 @@ def squared_differences(
         difference = x.given[rows[some]].astype(np.float64) - y.given[columns[some]]
         squares[some] = np.square(difference, out=difference).sum(axis=1)
     return squares
+
+
+def largest_ratio(x: NDArray[Any], y: NDArray[Any], radii: NDArray[np.float64]) -> NDArray[np.float64]:
+    """max over i of radii_i / |x_i - y_j|^2 for each y_j, (m,); inf where some x_i is y_j.
+
+    Args:
+        radii: (n,) squared radii.
+    """
+    px, py = points_of(x, y)
+    radii = radii / px.unit**2
+
+    def work(b: slice) -> NDArray[np.float64]:
+        best = np.zeros(b.stop - b.start)
+        for a in parts(len(x)):
+            square = products(px, py, a, b, np.float64)
+            error = rounding(px.norm[a] + py.norm[b].max(), x.shape[1], np.float64)[:, None]
+            at_least = np.maximum(best, (radii[a, None] / (np.maximum(square, 0) + error)).max(axis=0))
+            with np.errstate(divide="ignore"):
+                close = square <= radii[a, None] / at_least + error
+            rows, columns = np.nonzero(close)
+            exact = squared_differences(px, py, rows + a.start, columns + b.start) / px.unit**2
+            ratio = np.divide(radii[a][rows], exact, out=np.full(len(exact), np.inf), where=exact > 0)
+            np.maximum.at(best, columns, ratio)
+        return best
+
+    return np.concatenate(list(in_threads(work, parts(len(y)))))
