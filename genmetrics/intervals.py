@@ -91,12 +91,10 @@ def variances_of_parts(
     both, given_first = [], []
     for _ in range(math.ceil(PAIRS / cuts)):
         first, second = ([z[rows] for rows in np.array_split(random.permutation(len(z)), cuts)] for z in (x, y))
-        values = [
-            [statistic(a, b) for a, b in zip(first, turned, strict=True)]
-            for turned in (second, [*second[1:], second[0]])
-        ]
-        both.append(np.var(values, axis=1, ddof=1).mean())
-        given_first.append(np.square(np.subtract(*values)).mean() / 2)
+        turned = (second, [*second[1:], second[0]])
+        values = np.array([[statistic(a, b) for a, b in zip(first, other, strict=True)] for other in turned])
+        both.append(values.var(axis=1, ddof=1).mean())
+        given_first.append(np.square(values[0] - values[1]).mean() / 2)
     return float(np.mean(both)) / cuts, float(np.mean(given_first)) / cuts
 
 

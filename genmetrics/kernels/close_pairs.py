@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -75,7 +76,7 @@ def remembered(function: Function) -> Function:
 def content(argument: Any) -> Any:
     """What tells one argument from another: an array's shape, type and digest."""
     if isinstance(argument, np.ndarray):
-        return argument.shape, argument.dtype.str, hashlib.sha256(np.ascontiguousarray(argument)).digest()
+        return argument.shape, argument.dtype.str, hashlib.sha256(np.ascontiguousarray(argument).data).digest()
     return argument
 
 
@@ -135,7 +136,7 @@ def between(x: NDArray[Any], y: NDArray[Any], x_radii: NDArray[np.float64], y_ra
 def parts(n: int, side: int = 0) -> list[slice]:
     """0..n-1 in parts of nearly equal length, at most `side` (SIDE)."""
     cuts = np.linspace(0, n, -(-n // (side or SIDE)) + 1).astype(int)
-    return [slice(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(cuts)]
 
 
 def covering_first(rows: list[slice], columns: list[slice]) -> list[tuple[slice, slice]]:

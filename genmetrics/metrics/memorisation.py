@@ -36,8 +36,8 @@ def auth_pct(train: Any, generated: Any) -> float:
         generated: features (m, d) of generated images, from the same extractor.
 
     Returns:
-        0 to 100; higher is further from copying, but noise gets 100: what is good is the value of fresh real images,
-        the test set's (closer to real is better).
+        0 to 100, 100 for noise too: closer to real is better, to the value of real images that were not trained on;
+        below it samples are copies.
 
     Raises:
         DataError: too few images, widths differ, NaN or inf.
@@ -131,12 +131,13 @@ def ct_score(
         cells: k-means cells; 1: no cells.
         mode: "copying"; "memorised": training and generated set swapped; "collapse": the first half of the test set
             stands for the training set, which the generator cannot have copied, so < 0 means too little variety.
-        search: nearest among all of "train" (the paper's), or among the training images of the "cell" (the authors' code).
+        search: nearest among all of "train" (the paper's), or among the training images of the same "cell" (the
+            authors' code).
         seed: of k-means, which starts from images drawn by position.
 
     Returns:
-        About N(0, sum of squared weights) where generated images are as near as test images; below 0: copying;
-        above 0: far from the data (closer to real, 0, is better).
+        About N(0, sum of squared weights) where generated images are as near as test images; closer to real (to 0)
+        is better: below it samples are copies, above it far from the data.
 
     Raises:
         DataError: too few images, no cell left, widths differ, NaN or inf.
@@ -195,7 +196,7 @@ def k_means_cells(
     from sklearn.cluster import KMeans
 
     some = train[:: math.ceil(len(train) / FITTED)].astype(np.float64)
-    clusters = KMeans(cells, n_init=10, random_state=seed).fit(some)
+    clusters = KMeans(cells, n_init=10, random_state=seed).fit(some)  # pyright: ignore[reportArgumentType]
     return [
         np.concatenate([clusters.predict(block.astype(np.float64)) for block in blocks(x)]).astype(np.int64)
         for x in (train, test, generated)
@@ -239,10 +240,8 @@ def combined(
         of_test[labels[1] == c] = (found[c].z - value) / numbers[1][kept].sum() + share[c] * found[c].of_test
         of_generated[labels[2] == c] = share[c] * found[c].of_generated
     variance = [len(x) * float(x.var(ddof=1)) if len(x) > 1 else 0.0 for x in (of_test, of_generated)]
-    listed = tuple(
-        Cell(*(int(n[c]) for n in numbers), found[c].z if c in found else None)  # pyright: ignore[reportArgumentType]
-        for c in range(cells)
-    )
+    z = [found[c].z if c in found else None for c in range(cells)]
+    listed = tuple(Cell(int(a), int(b), int(c), each) for a, b, c, each in zip(*numbers, z, strict=True))
     return CtScore(value, listed, cells - len(kept), math.sqrt(sum(variance)), math.sqrt(variance[1]))
 
 

@@ -44,7 +44,7 @@ def classifier_two_sample(real: Any, generated: Any, classifier: str = "1-nn", s
         seed: of permutations, parts and halves.
 
     Returns:
-        accuracy 0 to 1: 1/2 where the sets cannot be told apart (closer to real is better), 1 where they are apart;
+        accuracy 0 to 1: 1/2 where the sets cannot be told apart, 1 where they are apart; closer to real is better;
         "1-nn" far below 1/2 means that each set sits on images of the other: copies. Its p-value is by 999
         permutations of the labels, that of "logistic" binomial; its interval by parts of the sets, that of "logistic"
         Wilson's, the fitted classifier standing fixed.
@@ -158,6 +158,8 @@ def two_sample_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: 
 
 def nearest_accuracy(x: NDArray[Any], y: NDArray[Any]) -> float:
     """The 1-NN accuracy of a part of the sets, by FAISS."""
-    own = [k_nearest(z, z, 2, "l2")[1][:, 1] for z in (x, y)]
-    other = [k_nearest(x, y, 1, "l2")[1][:, 0], k_nearest(y, x, 1, "l2")[1][:, 0]]
-    return float(sum(((a < b) + (a == b) / 2).mean() for a, b in zip(own, other, strict=True)) / 2)
+    both = np.concatenate([x, y])
+    two = k_nearest(both, both, 2, "l2")[0]  # itself, or another that equals it, is the first
+    nearest = np.where(two[:, 0] == np.arange(len(both)), two[:, 1], two[:, 0])
+    right = (nearest < len(x)) == (np.arange(len(both)) < len(x))
+    return float(right[: len(x)].mean() + right[len(x) :].mean()) / 2
