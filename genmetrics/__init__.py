@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from genmetrics.analyses.discriminability import resolution_discriminability as resolution_discriminability
-    from genmetrics.analyses.diversity import ms_ssim_diversity as ms_ssim_diversity
     from genmetrics.analyses.ais import ais_bdmc as ais_bdmc
     from genmetrics.analyses.ais import ais_log_likelihood as ais_log_likelihood
     from genmetrics.analyses.ais import ais_sweep as ais_sweep
+    from genmetrics.analyses.discriminability import resolution_discriminability as resolution_discriminability
+    from genmetrics.analyses.diversity import ms_ssim_diversity as ms_ssim_diversity
     from genmetrics.analyses.ms_ssim import ms_ssim as ms_ssim
     from genmetrics.comparison import compare as compare
     from genmetrics.evaluation import evaluate as evaluate
@@ -28,29 +28,40 @@ if TYPE_CHECKING:
     from genmetrics.metrics.frechet import frechet_distance as frechet_distance
     from genmetrics.metrics.inception_score import inception_score as inception_score
     from genmetrics.metrics.kernel import kernel_distance as kernel_distance
+    from genmetrics.metrics.manifold import density_coverage as density_coverage
+    from genmetrics.metrics.manifold import precision_recall as precision_recall
+    from genmetrics.metrics.manifold import realism as realism
+    from genmetrics.metrics.memorisation import auth_pct as auth_pct
+    from genmetrics.metrics.memorisation import ct_score as ct_score
+    from genmetrics.metrics.memorisation import near_duplicates as near_duplicates
+    from genmetrics.metrics.memorisation import share_nearer as share_nearer
     from genmetrics.metrics.mixtures import Mixture as Mixture
     from genmetrics.metrics.mixtures import ddm_single_gaussian as ddm_single_gaussian
     from genmetrics.metrics.mixtures import ddm_variational_kl as ddm_variational_kl
     from genmetrics.metrics.neighbours import nearest_neighbours as nearest_neighbours
     from genmetrics.metrics.parzen import parzen_log_likelihood as parzen_log_likelihood
+    from genmetrics.metrics.two_sample import classifier_two_sample as classifier_two_sample
     from genmetrics.records import Record as Record
     from genmetrics.sources import open_images as open_images
 
 PUBLIC = {
     "METRICS": "metrics",
+    "Mixture": "metrics.mixtures",
     "Moments": "metrics.frechet",
     "Record": "records",
-    "Mixture": "metrics.mixtures",
     "ais_bdmc": "analyses.ais",
     "ais_log_likelihood": "analyses.ais",
     "ais_sweep": "analyses.ais",
+    "auth_pct": "metrics.memorisation",
+    "classifier_two_sample": "metrics.two_sample",
     "compare": "comparison",
+    "ct_score": "metrics.memorisation",
     "ddm": "metrics.ddm",
     "ddm_relative": "metrics.ddm",
     "ddm_single_gaussian": "metrics.mixtures",
     "ddm_sum": "metrics.ddm",
     "ddm_variational_kl": "metrics.mixtures",
-    "parzen_log_likelihood": "metrics.parzen",
+    "density_coverage": "metrics.manifold",
     "evaluate": "evaluation",
     "extract": "features",
     "frechet_distance": "metrics.frechet",
@@ -58,9 +69,14 @@ PUBLIC = {
     "kernel_distance": "metrics.kernel",
     "ms_ssim": "analyses.ms_ssim",
     "ms_ssim_diversity": "analyses.diversity",
+    "near_duplicates": "metrics.memorisation",
     "nearest_neighbours": "metrics.neighbours",
     "open_images": "sources",
+    "parzen_log_likelihood": "metrics.parzen",
+    "precision_recall": "metrics.manifold",
+    "realism": "metrics.manifold",
     "resolution_discriminability": "analyses.discriminability",
+    "share_nearer": "metrics.memorisation",
 }
 
 __all__ = ["__version__", *PUBLIC]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -19,7 +19,14 @@ OF_ARRAYS = [name for name, row in METRICS.items() if row.needs != ("generated.i
 COMPARING = [name for name, row in METRICS.items() if len(row.sides) > 1]
 TWO_SIDED = [name for name in COMPARING if len(METRICS[name].needs) == 2]
 OTHER_ARGUMENTS = {"ddm-variational-kl": ("f", "g"), "parzen": ("test", "generated", "sigma", "validation")}
-ORDER_MATTERS = {"inception-score", "ms-ssim"}  # contiguous splits; pairs drawn by position
+ORDER_MATTERS = {
+    "inception-score",
+    "ms-ssim",
+    "ct-score",
+}  # contiguous splits; pairs, k-means' starts drawn by position
+STRENGTHS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8)
+SATURATES = {"ct-score": 0.3}  # from here on every sample lies farther out than every test image
+NOT_MONOTONE = {"recall"}  # balls around scattered samples are large, and hold real images
 MIXING = np.linalg.qr(np.random.default_rng(0).normal(size=(D, D)))[0] * np.linspace(0.3, 1.5, D)
 
 
@@ -95,8 +102,8 @@ def test_the_docstring_gives_shapes_the_range_and_the_source(name):
     assert re.search(r"\(n, ", text)
     for heading in ("Args:", "Returns:", "Raises:", "Source:"):
         assert heading in text
-    direction = {"closer to real": "lower is more diverse"}.get(METRICS[name].better, METRICS[name].better)
-    assert direction in text or direction in METRICS[name].summary
+    direction = METRICS[name].better.replace("closer to real", "closer to real|lower is more diverse")
+    assert re.search(direction, text + METRICS[name].summary)
 
 
 @pytest.mark.parametrize("name", COMPARING)
@@ -146,9 +153,10 @@ def test_the_value_is_within_its_bounds_and_its_interval(name):
             assert found.std_error >= 0
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", sorted(set(METRICS) - NOT_MONOTONE))
 def test_damage_that_grows_makes_the_value_worse_each_time(name):
-    values = [estimate(name, *arguments(name, damage)).value for damage in (0.0, 0.1, 0.2, 0.4, 0.6, 0.8)]
+    strengths = [strength for strength in STRENGTHS if strength <= SATURATES.get(name, 1.0)]
+    values = [estimate(name, *arguments(name, damage), intervals=False).value for damage in strengths]
     if METRICS[name].better == "higher":
         values = values[::-1]
     assert all(np.diff(values) > 0), values
