@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from genmetrics.features import extract as extract
     from genmetrics.metrics import METRICS as METRICS
     from genmetrics.metrics.ddm import ddm as ddm
-    from genmetrics.metrics.frechet import Moments as Moments
     from genmetrics.metrics.frechet import frechet_distance as frechet_distance
     from genmetrics.metrics.inception_score import inception_score as inception_score
     from genmetrics.metrics.kernel import kernel_distance as kernel_distance
+    from genmetrics.metrics.moments import Moments as Moments
     from genmetrics.metrics.neighbours import nearest_neighbours as nearest_neighbours
     from genmetrics.records import Record as Record
     from genmetrics.sources import open_images as open_images
 
 PUBLIC = {
     "METRICS": "metrics",
-    "Moments": "metrics.frechet",
+    "Moments": "metrics.moments",
     "Record": "records",
     "compare": "comparison",
     "ddm": "metrics.ddm",
