@@ -6,6 +6,7 @@ with any other classifier it is a classifier score (`is_<classifier>`).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from genmetrics.intervals import second_order_corrected, variance_of_mean
 from genmetrics.records import Estimate
 
 SPLITS = 10
+SELECTION_SPLITS, REPORT_SPLITS = 10, 5  # AC-GAN: 50,000 images in 10 groups to select, 25,000 more in 5 to report
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,39 @@ def inception_score(
         p = p[np.random.default_rng(seed).permutation(len(p))]
     scores = [float(np.exp(divergences(part).mean())) for part in contiguous(p, splits)]
     return InceptionScore(float(np.mean(scores)), float(np.std(scores)))
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The candidate with the highest score, every candidate's score, and the winner's on images of its own."""
+
+    index: int
+    selection: tuple[InceptionScore, ...]
+    report: InceptionScore
+
+
+def select_by_inception_score(candidates: Sequence[Any], extra: Callable[[int], Any]) -> Selected:
+    """AC-GAN's protocol: pick the best of several models (or hyperparameters) on one set, report it on another.
+
+    The highest of several scores is biased upwards by the picking; the score of images not used for it is not.
+
+    Args:
+        candidates: logits (n, classes) of each candidate's samples; the paper takes n = 50,000.
+        extra: extra(i) gives the logits of further samples of candidate i, 25,000 in the paper; asked for the winner
+            alone.
+
+    Returns:
+        index of the winner; selection, scores in 10 groups; report, the winner's score in 5 groups; higher is better.
+
+    Raises:
+        DataError: no candidates, fewer images than groups, NaN or inf.
+    Source: Odena et al. (2017), arXiv:1610.09585, section 4.3 and appendix A.
+    """
+    if not len(candidates):
+        raise DataError("no candidates to select from")
+    scores = tuple(inception_score(logits=each, splits=SELECTION_SPLITS) for each in candidates)
+    best = int(np.argmax([score.value for score in scores]))
+    return Selected(best, scores, inception_score(logits=extra(best), splits=REPORT_SPLITS))
 
 
 def distributions(logits: Any, probabilities: Any) -> NDArray[np.float64]:
