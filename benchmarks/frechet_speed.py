@@ -32,9 +32,10 @@ RESULTS = Path(__file__).parent / "results" / "frechet_speed.csv"
 
 
 def features(n: int, d: int, seed: int, scale: float = 1.0) -> np.ndarray:
-    """Skewed features whose covariance spans four decades, as those of a trained network do."""
-    mixing = np.random.default_rng(0).normal(size=(d, d)) / np.sqrt(d) * np.logspace(-2, 0, d)
-    return (scale * np.random.default_rng(seed).gamma(2.0, size=(n, d)) @ mixing).astype(np.float32)
+    """Skewed features along random axes, the k-th largest variance going with 1/k as those of trained networks do."""
+    axes = np.linalg.qr(np.random.default_rng(0).normal(size=(d, d)))[0]
+    along = np.random.default_rng(seed).gamma(2.0, size=(n, d)) / np.sqrt(np.arange(1, d + 1))
+    return (scale * along @ axes).astype(np.float32)
 
 
 def by_sqrtm(a: Moments, b: Moments) -> float:

@@ -22,8 +22,6 @@ NARROWEST, WIDEST = -100.0, 20.0  # log variance
 BUDGET = 256 * 2**20  # bytes of distances that are kept between steps; the rest are made again
 ROWS = 512
 
-Distances = Callable[[int], NDArray[np.float64]]
-
 
 @dataclass(frozen=True)
 class FeatureLikelihood:
@@ -56,7 +54,7 @@ def fls(train: Any, test: Any, generated: Any, baseline: Any = None, seed: int =
     Raises:
         DataError: a set has fewer than 2 images, widths differ, NaN or inf.
     Source: Jiralerspong et al. (2023), arXiv:2302.04440, eqs. 3-5; the authors' code for the steps of Adam.
-    Differs: blocks of pairs where theirs holds all; float64; features that are constant are left out (theirs gives NaN).
+    Differs: blocks of pairs where theirs holds all; float64; constant features are left out (theirs gives NaN).
     """
     sets = {"train": train, "test": test, "generated": generated}
     x = {name: as_features(given, name, at_least=2) for name, given in sets.items()}
@@ -126,7 +124,7 @@ class Pairs:
         return found
 
     def gradient(self, log_variances: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Derivative of the mean negative log-likelihood in each log variance: E_i w_ij (d/2 - |x_i - c_j|^2 / 2 v_j)."""
+        """Derivative of the mean -log-likelihood in each log variance: E_i w_ij (d/2 - |x_i - c_j|^2 / 2 v_j)."""
         precision, half_width = 0.5 * np.exp(-log_variances), self.centres.shape[1] / 2
 
         def of_block(block: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -138,7 +136,14 @@ class Pairs:
             scaled -= half_width
             return -np.einsum("ij,ij->j", exponent, scaled)
 
-        return np.sum(list(in_threads(of_block, self.blocks)), axis=0) / self.n
+        return np.sum(on_blocks(of_block, self.blocks), axis=0) / self.n
+
+
+def on_blocks(
+    work: Callable[[NDArray[np.float64]], NDArray[np.float64]], blocks: list[NDArray[np.float64]]
+) -> list[NDArray[np.float64]]:
+    """`work` on every block; threads only where there are several blocks to give them."""
+    return [work(blocks[0])] if len(blocks) == 1 else list(in_threads(work, blocks))
 
 
 def log_likelihoods(
@@ -153,12 +158,12 @@ def log_likelihoods(
         largest = exponent.max(axis=1)
         return largest + np.log(np.exp(exponent - largest[:, None]).mean(axis=1))
 
-    return np.concatenate(list(in_threads(of_block, pairs.blocks)))
+    return np.concatenate(on_blocks(of_block, pairs.blocks))
 
 
-def fls_estimate(train: Any, test: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
+def fls_estimate(train: Any, real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """`fls` with an interval over the test images, normal for the logarithm."""
-    found = fls(train, test, generated, seed=seed)
+    found = fls(train, real, generated, seed=seed)
     options = {"baseline": "half of train", "seed": seed}
     details = {"log_likelihood": found.generated, "log_likelihood_of_baseline": found.baseline}
     if not intervals:

@@ -87,17 +87,18 @@ def squared_singular_values(a: Gaussian, b: Gaussian) -> NDArray[np.float64] | N
     return np.linalg.eigvalsh(root.T @ (covariance @ root))[-rank:].clip(min=0)
 
 
-def rounding_of_roots(a: Gaussian, b: Gaussian, squared: NDArray[np.float64]) -> float:
+def rounding_of_roots(squared: NDArray[np.float64]) -> float:
     """By how much rounding may move twice the sum of the roots of these eigenvalues of F1^T S2 F1.
 
-    Each eigenvalue holds rounding of the order of eps |S1| |S2|, which its root divides by itself: a direction in
-    which a set hardly varies loses its digits. (Measured: true errors are a hundredth of this or less.)
+    Each eigenvalue holds rounding of the order of eps times the largest, which its root divides by itself: a direction
+    in which a set hardly varies loses its digits. Roots that are known add up their errors at random; those that are
+    all rounding, in full. True errors were a third of this or less, on spectra of 0 to 14 decades
+    (`tests/genmetrics/metrics/test_frechet.py`).
     """
-    norm_a = np.linalg.norm(a.factor.T @ a.factor) if a.few else np.linalg.norm(a.covariance)
-    norm_b = np.linalg.norm(b.factor.T @ b.factor) if b.few else np.linalg.norm(b.covariance)
-    error = np.finfo(float).eps * float(norm_a) * float(norm_b)
-    roots = np.sqrt(np.maximum(squared, error))  # at least the rounding itself, whose root is the most it can cost
-    return 2 * float((error / roots).sum()) if error > 0 else 0.0
+    error = np.finfo(float).eps * float(squared.max(initial=0.0))
+    lost = squared < 10 * error
+    known = float(np.sqrt((1 / squared[~lost]).sum()))
+    return error * known + float(np.sqrt(np.maximum(squared[lost], error)).sum())
 
 
 def not_too_large(x: NDArray[Any], name: str) -> NDArray[Any]:

@@ -70,7 +70,7 @@ class Selected:
     report: InceptionScore
 
 
-def select_by_inception_score(candidates: Sequence[Any], extra: Callable[[int], Any]) -> Selected:
+def select_by_inception_score(candidates: Sequence[Any], extra: Callable[[int], Any], seed: int = 0) -> Selected:
     """AC-GAN's protocol: pick the best of several models (or hyperparameters) on one set, report it on another.
 
     The highest of several scores is biased upwards by the picking; the score of images not used for it is not.
@@ -79,19 +79,22 @@ def select_by_inception_score(candidates: Sequence[Any], extra: Callable[[int], 
         candidates: logits (n, classes) of each candidate's samples; the paper takes n = 50,000.
         extra: extra(i) gives the logits of further samples of candidate i, 25,000 in the paper; asked for the winner
             alone.
+        seed: of the groups, which are drawn at random.
 
     Returns:
         index of the winner; selection, scores in 10 groups; report, the winner's score in 5 groups; higher is better.
 
     Raises:
         DataError: no candidates, fewer images than groups, NaN or inf.
-    Source: Odena et al. (2017), arXiv:1610.09585, section 4.3 and appendix A.
+    Source: Odena et al. (2017), arXiv:1610.09585, section 4 (note on the Inception score).
     """
     if not len(candidates):
         raise DataError("no candidates to select from")
-    scores = tuple(inception_score(logits=each, splits=SELECTION_SPLITS) for each in candidates)
+    scores = tuple(
+        inception_score(logits=each, splits=SELECTION_SPLITS, shuffle=True, seed=seed) for each in candidates
+    )
     best = int(np.argmax([score.value for score in scores]))
-    return Selected(best, scores, inception_score(logits=extra(best), splits=REPORT_SPLITS))
+    return Selected(best, scores, inception_score(logits=extra(best), splits=REPORT_SPLITS, shuffle=True, seed=seed))
 
 
 def distributions(logits: Any, probabilities: Any) -> NDArray[np.float64]:

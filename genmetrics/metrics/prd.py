@@ -27,9 +27,7 @@ class PrecisionRecallCurve:
     f1_8: float  # weighs precision so: samples that are unlike any real image
 
 
-def prd(
-    real: Any, generated: Any, clusters: int = CLUSTERS, runs: int = RUNS, seed: int = 0
-) -> PrecisionRecallCurve:
+def prd(real: Any, generated: Any, clusters: int = CLUSTERS, runs: int = RUNS, seed: int = 0) -> PrecisionRecallCurve:
     """Precision alpha(l) = sum_w min(l P(w), Q(w)) and recall alpha(l) / l over slopes l, w the clusters of both sets.
 
     Args:
@@ -41,7 +39,7 @@ def prd(
         seed: of the clustering and the draw.
 
     Returns:
-        precision, recall: (1001,), in [0, 1]. f8, f1_8: largest F_8 and F_1/8 on the curve, in [0, 1]; higher is better.
+        precision, recall: (1001,). f8, f1_8: largest F_8 and F_1/8 on the curve. All in [0, 1]; higher is better.
 
     Raises:
         DataError: empty sets, fewer images than clusters, widths differ, NaN or inf.
@@ -88,13 +86,13 @@ def best_f_score(precision: NDArray[np.float64], recall: NDArray[np.float64], be
 
 def prd_f8_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """F_8 of `prd`."""
-    found = prd(real, generated, seed=seed)
+    found = prd(real, generated, runs=RUNS, seed=seed)
     return estimated(found.f8, found, seed, intervals)
 
 
 def prd_f1_8_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """F_1/8 of `prd`."""
-    found = prd(real, generated, seed=seed)
+    found = prd(real, generated, runs=RUNS, seed=seed)
     return estimated(found.f1_8, found, seed, intervals)
 
 

@@ -73,9 +73,7 @@ def unit_directions(projections: Any, d: int, seed: int) -> NDArray[np.float64]:
     return drawn / lengths
 
 
-def sorted_projections(
-    x: NDArray[Any], units: NDArray[np.float64], centre: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def sorted_projections(x: NDArray[Any], units: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, k), each column ascending."""
     projected = np.concatenate([(block - centre) @ units.T for block in blocks(x)])
     projected.sort(axis=0)

@@ -53,7 +53,7 @@ def rke(features: Any, kernel: str = "cosine") -> float:
     Raises:
         DataError: as `vendi_score`.
     Source: Jalali, Li & Farnia (2023), arXiv:2306.11074, eq. 5 (RKE-MC).
-    Differs: the paper's kernel is Gaussian with a bandwidth to be chosen for each data set; this one has none to choose.
+    Differs: the paper's kernel is Gaussian, its bandwidth chosen for each data set; this one has none to choose.
     """
     return vendi_score(features, 2.0, kernel)
 
