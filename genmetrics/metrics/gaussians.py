@@ -96,7 +96,7 @@ def rounding_of_roots(squared: NDArray[np.float64]) -> float:
     (`tests/genmetrics/metrics/test_frechet.py`).
     """
     error = np.finfo(float).eps * float(squared.max(initial=0.0))
-    lost = squared < 10 * error
+    lost = squared <= 10 * error
     known = float(np.sqrt((1 / squared[~lost]).sum()))
     return error * known + float(np.sqrt(np.maximum(squared[lost], error)).sum())
 
