@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from genmetrics.metrics.sliced import sliced_wasserstein as sliced_wasserstein
     from genmetrics.metrics.vendi import rke as rke
     from genmetrics.metrics.vendi import vendi_score as vendi_score
+    from genmetrics.panel import sensitivity as sensitivity
     from genmetrics.records import Record as Record
     from genmetrics.sources import open_images as open_images
 
@@ -59,6 +60,7 @@ PUBLIC = {
     "prd": "metrics.prd",
     "rke": "metrics.vendi",
     "select_by_inception_score": "metrics.inception_score",
+    "sensitivity": "panel",
     "sliced_wasserstein": "metrics.sliced",
     "vendi_score": "metrics.vendi",
 }

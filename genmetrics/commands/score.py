@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 @click.option("--train-set", help="Real images the generator was trained on: give each number its real-data baseline.")
 @click.option("--metrics", help="Comma-separated names; by default the usual panel.")
 @click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    help="Named protocol, as fid-50k: metric, extractor and number of images; comma-separated or repeated.",
+)
+@click.option("--images", type=click.IntRange(min=1), help="Take this many of the samples, drawn by --seed.")
+@click.option(
     "--extractor",
     help="inception-v3-tf2015 (the default, if its weights are there; @clean, @torch-bilinear: resized otherwise), "
     "digits-cnn, mnist-cnn, pixels, or module:PATH of your own exported torch network.",
@@ -44,6 +51,8 @@ def score(
     test_set: str,
     train_set: str | None,
     metrics: str | None,
+    protocols: tuple[str, ...],
+    images: int | None,
     extractor: str | None,
     weights: Path | None,
     out: Path | None,
@@ -69,6 +78,8 @@ def score(
         train=train_set,
         metrics=names,
         extractor=extractor,
+        protocols=[name.strip() for part in protocols for name in part.split(",") if name.strip()] or None,
+        n_images=images,
         weights=weights,
         seed=seed,
         intervals=not no_intervals,

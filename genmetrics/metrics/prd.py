@@ -65,7 +65,8 @@ def shares(
     """Share of the first n points and of the rest in each cluster of all."""
     from sklearn.cluster import MiniBatchKMeans
 
-    found = MiniBatchKMeans(clusters, n_init=STARTS, random_state=seed).fit(union).labels_
+    settings: dict[str, Any] = {"n_init": STARTS, "random_state": seed}
+    found = np.asarray(MiniBatchKMeans(clusters, **settings).fit(union).labels_)
     return np.bincount(found[:n], minlength=clusters) / n, np.bincount(found[n:], minlength=clusters) / (len(union) - n)
 
 
