@@ -96,6 +96,7 @@ METRICS = {
         summary="how sure the classifier is times how many classes it names: blind to collapse within a class",
         cost="m classes",
         panel=True,
+        revision=2,
     ),
     "ddm": Metric(
         function="ddm",

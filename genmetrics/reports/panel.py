@@ -40,8 +40,16 @@ def curves_of(panel: Any, metrics: Mapping[str, Any], damages: Mapping[str, Any]
             points = panel.of(metric, damage)
             if len(points) > 1:
                 kind = damages[damage]
-                numbers = ([getattr(p, name) for p in points] for name in ("strength", "value", "low", "high"))
-                curves.setdefault(metric, []).append(Curve(kind.title, kind.unit, *numbers, verdicts[metric, damage]))
+                drawn = Curve(
+                    kind.title,
+                    kind.unit,
+                    strengths=[point.strength for point in points],
+                    values=[point.value for point in points],
+                    lows=[point.low for point in points],
+                    highs=[point.high for point in points],
+                    verdict=verdicts[metric, damage],
+                )
+                curves.setdefault(metric, []).append(drawn)
     return curves
 
 
