@@ -27,7 +27,8 @@ class UnknownNameError(DataError):
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """The error for a `name` that is not among the `known` ones, with the nearest of them."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    begun = [each for each in known if name.startswith(each)]
+    near = sorted(begun, key=len)[-1:] or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ";"
     return UnknownNameError(f"unknown {kind} '{name}'{hint} known: {', '.join(known)}")
 

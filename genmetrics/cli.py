@@ -10,6 +10,8 @@ import genmetrics
 
 COMMANDS = {  # name -> what it does, in the order of --help; the command is commands/NAME.py:NAME
     "score": "Score generated images against real ones.",
+    "metrics": "List every metric: direction, range, what it needs, cost, paper.",
+    "sensitivity": "Which metric sees which damage to real images: values, pictures, a page.",
     "compare": "Is one set of samples better? The difference of two records.",
     "ais": "Log-likelihood of a decoder by annealed importance sampling.",
     "leaderboard": "Records ranked among equal signatures.",

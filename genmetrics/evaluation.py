@@ -22,11 +22,13 @@ from genmetrics.extractors import DEFAULT, Extractor, find_extractor
 from genmetrics.features import Ahead, Progress, silent
 from genmetrics.metrics import METRICS, Metric, find_metric
 from genmetrics.precomputed import opened_before, recorded_network, side_of
-from genmetrics.protocols import Protocol
+from genmetrics.protocols import PROTOCOLS, Protocol, joined
 from genmetrics.records import Estimate, Record, Score
 from genmetrics.sides import Side
 from genmetrics.sources import ImageSet, open_images
 
+NO_OUTPUT = {"embedding", "images", "labels"}  # what a metric may need that is no output's name
+ADVICE = {"logits": "choose a classifier", "sfid": "choose inception-v3-tf2015"}
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
 
 
@@ -53,6 +55,8 @@ def evaluate(
     workers: int = 0,
     batch_size: int | None = None,
     progress: Progress = silent,
+    protocols: Iterable[str] | None = None,
+    n_images: int | None = None,
 ) -> Record:
     """Score generated images against real ones.
 
@@ -82,6 +86,9 @@ def evaluate(
         batch_size: images that each of them decodes at a time; changes no number, since the network's own batches
             have one size.
         progress: called as progress(items, label, total); yields the items.
+        protocols: names from `genmetrics.protocols.PROTOCOLS` (`fid-50k`, ...): metrics, extractor and number of images
+            in one, in place of `metrics` and `extractor`.
+        n_images: how many of the generated images to take, drawn by `seed`; None takes what the protocols ask, or all.
 
     Returns:
         The record: `record["frechet"].value`, `.low`, `.high`, `.signature`, `record.warnings`, `.to_json(path)`.
@@ -89,6 +96,9 @@ def evaluate(
     Raises:
         DataError: an input or the output folder cannot be used; the message says which, and what to do.
     """
+    if protocols is not None:
+        asked = joined(protocols, metrics, extractor)
+        metrics, extractor, n_images = asked.metrics, asked.extractor, n_images or asked.n_images
     chosen, own = chosen_metrics(metrics)
     folder = writable_folder(out) if out is not None else None
     ahead = Ahead.of(workers, batch_size)
@@ -99,16 +109,20 @@ def evaluate(
         network = recorded_network(stored.values())
     else:
         name = DEFAULT if extractor is None else extractor
-        network = find_extractor(name, device, weights, precision=precision, backend=backend)
+        wanted = wanted_outputs(chosen or [])
+        network = find_extractor(name, device, weights, wanted, precision, backend)
     refuse_what_it_lacks(chosen, network)
     opened = {
         name: stored.get(name) or open_images(source, name, labels=labels if name == "generated" else None, **reading)
         for name, source in given.items()
     }
+    enough_images(opened["generated"], n_images, protocols)
     same_image_size(opened, network)
     channels = max(images.channels for images in opened.values())
     how = {"channels": channels, "cache": cache, "ahead": ahead, "progress": progress}
     sides = {name: side_of(images, network, **how) for name, images in opened.items()}
+    if n_images is not None:
+        sides["generated"] = sides["generated"].subset(n_images, seed)
     if chosen is None:
         outputs = network.outputs if sides["generated"].moments else sides["generated"].features.outputs
         chosen = [name for name, metric in METRICS.items() if metric.panel and not lacking(metric, outputs)]
@@ -155,8 +169,33 @@ def chosen_metrics(
 
 def lacking(metric: Metric, outputs: Iterable[str]) -> str | None:
     """The network output that a metric needs and `outputs` do not hold."""
-    wanted = {need.split(".")[1] for need in metric.needs} - {"embedding", "images"}
+    wanted = {need.split(".")[1] for need in metric.needs} - NO_OUTPUT
     return next(iter(sorted(wanted - set(outputs))), None)
+
+
+def wanted_outputs(chosen: Iterable[str]) -> tuple[str, ...]:
+    """What the chosen metrics ask of a network beyond features and logits, which it gives anyway."""
+    wanted = {need.split(".")[1] for name in chosen for need in METRICS[name].needs}
+    return tuple(sorted(wanted - NO_OUTPUT - {"features", "logits"}))
+
+
+def enough_images(generated: ImageSet, n: int | None, protocols: Iterable[str] | None) -> None:
+    """As many generated images as are asked for.
+
+    Raises:
+        DataError: there are fewer.
+    """
+    if n is None or generated.n >= n:
+        return
+    name = next((name for name in protocols or () if PROTOCOLS[name].n_images == n), None)
+    if name is None:
+        raise DataError(
+            f"{n} images are asked for, {generated.origin} holds {generated.n}; pass --images {generated.n}"
+        )
+    raise DataError(
+        f"{name} needs {n} images, {generated.origin} holds {generated.n}; "
+        f"pass --images {generated.n} to report {name.rpartition('-')[0]}-{generated.n}"
+    )
 
 
 def refuse_what_it_lacks(chosen: list[str] | None, network: Extractor, outputs: Iterable[str] | None = None) -> None:
@@ -170,7 +209,9 @@ def refuse_what_it_lacks(chosen: list[str] | None, network: Extractor, outputs: 
     for name in chosen or []:
         output = lacking(METRICS[name], network.outputs if outputs is None else outputs)
         if output:
-            raise DataError(f"{name} needs {output}, but {network.name} gives none; choose a classifier")
+            raise DataError(
+                f"{name} needs {output}, but {network.name} gives none; {ADVICE.get(output, 'choose another')}"
+            )
 
 
 def same_image_size(opened: Mapping[str, ImageSet], network: Extractor) -> None:

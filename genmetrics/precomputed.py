@@ -24,7 +24,7 @@ from genmetrics._checks import DataError, UnsuitableError, as_features
 from genmetrics.extractors import Extractor
 from genmetrics.feature_cache import Shard, digest_of, write_whole
 from genmetrics.features import DIGEST_BYTES, Features, features_of
-from genmetrics.metrics.frechet import Moments
+from genmetrics.metrics.moments import Moments
 from genmetrics.sides import Side
 from genmetrics.sources import ImageSet
 

@@ -5,8 +5,11 @@ Two numbers may be compared only if their signatures are equal.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+from genmetrics._checks import DataError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -35,3 +38,59 @@ class Protocol:
         parts += [f"{side}:{content}" for side, content in self.references.items()]
         parts += [f"{name}:{value}" for name, value in self.options.items()]
         return "|".join([*parts, f"revision:{self.revision}"])
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a name like `fid-50k` stands for."""
+
+    metrics: tuple[str, ...]
+    extractor: str | None  # None: any, the number comes from the images themselves
+    n_images: int | None  # generated; None: all that there are
+
+
+INCEPTION, CLEAN = "inception-v3-tf2015", "inception-v3-tf2015@clean"
+PROTOCOLS = {
+    "fid-50k": Named(("frechet",), INCEPTION, 50_000),
+    "fid-10k": Named(("frechet",), INCEPTION, 10_000),
+    "fid-clean-50k": Named(("frechet",), CLEAN, 50_000),
+    "fid-infinity-50k": Named(("frechet-infinity",), INCEPTION, 50_000),
+    "sfid-50k": Named(("sfid",), INCEPTION, 50_000),
+    "kid-50k": Named(("kernel",), INCEPTION, 50_000),
+    "kid-clean-50k": Named(("kernel",), CLEAN, 50_000),
+    "is-50k": Named(("inception-score",), INCEPTION, 50_000),
+    "is-infinity-50k": Named(("inception-score-infinity",), INCEPTION, 50_000),
+    "mind-50k": Named(("sliced-wasserstein",), INCEPTION, 50_000),
+    "prd-10k": Named(("prd-f8", "prd-f1-8"), INCEPTION, 10_000),
+    "msssim-google-100": Named(("ms-ssim",), None, None),
+}
+ANY = "pixels"  # the extractor of a run whose protocols need none
+
+
+def joined(names: Iterable[str], metrics: Any = None, extractor: Any = None) -> Named:
+    """Several named protocols as one run: all on one extractor, over one number of images.
+
+    Raises:
+        UnknownNameError: no such protocol; the nearest is suggested.
+        DataError: two of them differ in extractor or number, or metrics or an extractor are asked for besides.
+    """
+    asked = list(dict.fromkeys(names))
+    for name in asked:
+        if name not in PROTOCOLS:
+            raise unknown_name("protocol", name, PROTOCOLS)
+    if not asked:
+        raise DataError(f"no protocol asked for; known: {', '.join(PROTOCOLS)}")
+    if metrics is not None or extractor is not None:
+        raise DataError(f"{asked[0]} says which metric and which extractor; ask for either it or --metrics/--extractor")
+    known = {name: PROTOCOLS[name] for name in asked}
+    extractors = {name: each.extractor for name, each in known.items() if each.extractor is not None}
+    sizes = {name: each.n_images for name, each in known.items() if each.n_images is not None}
+    for what, values in (("on", extractors), ("over", sizes)):
+        if len(set(values.values())) > 1:
+            listed = ", ".join(f"{name} {what} {value}" for name, value in values.items())
+            raise DataError(f"these protocols cannot share a run ({listed}); score them one after the other")
+    return Named(
+        tuple(dict.fromkeys(metric for each in known.values() for metric in each.metrics)),
+        next(iter(extractors.values()), ANY),
+        next(iter(sizes.values()), None),
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics._checks import UnsuitableError
 from genmetrics.features import Features
-from genmetrics.metrics.frechet import Moments
+from genmetrics.metrics.moments import Moments
 from genmetrics.sources import ImageSet
 
 
@@ -79,16 +80,18 @@ class Side:
             return replace(self, images=replace(self.images, labels=None, classes=None))
         return None if self.images.labels is None else self
 
-    def output(self, name: str) -> NDArray[np.float32]:
-        """An output of the network; "embedding" is its logits, or its features if it has none.
+    def output(self, name: str) -> NDArray[Any]:
+        """An output of the network; "embedding" is its logits, or its features if it has none; "labels" the classes.
 
         Raises:
-            UnsuitableError: statistics are all that is known.
+            UnsuitableError: statistics are all that is known; or labels are asked for, and the images have none.
         """
         if self.moments is not None:
             raise UnsuitableError(
                 f"the {self.images.name} side is statistics alone ({self.images.origin}); give its images or features"
             )
+        if name == "labels":
+            return self.class_names()
         return self.features.outputs[self.output_name(name)][self.rows]
 
     def output_name(self, name: str) -> str:
@@ -104,6 +107,17 @@ class Side:
     @property
     def classes(self) -> tuple[str, ...] | None:
         return self.images.classes
+
+    def class_names(self) -> NDArray[Any]:
+        """The class of each image, as text: numbers where classes have no names."""
+        if self.labels is None:
+            raise UnsuitableError(
+                f"{self.images.name}: images have no labels; put each class into a sub-folder of its own, "
+                "or give an .npz with labels"
+            )
+        if self.classes is None:
+            return self.labels.astype(str)
+        return np.asarray(self.classes)[self.labels]
 
     def take(self, rows: Iterable[int], channels: int | None = None) -> list[NDArray[np.uint8]]:
         """The images at these positions, uint8 (h, w, c)."""

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 @click.option("--latent-dim", type=click.IntRange(min=1), help="Call the generator with latents of this width.")
 @click.option("--classes", type=click.IntRange(min=1), help="Call the generator with latents and this many classes.")
 @click.option("--metrics", help="Comma-separated names; by default the usual panel.")
+@click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    help="Named protocol, as fid-50k: metric, extractor and number of images; comma-separated or repeated.",
+)
+@click.option("--images", type=click.IntRange(min=1), help="Take this many of the samples, drawn by --seed.")
 @network_options
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for record.json and report.html.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON, and nothing else, on stdout.")
@@ -41,6 +48,8 @@ def score(
     latent_dim: int | None,
     classes: int | None,
     metrics: str | None,
+    protocols: tuple[str, ...],
+    images: int | None,
     out: Path | None,
     as_json: bool,
     seed: int,
@@ -65,6 +74,8 @@ def score(
         generated=samples if generator is None else generated_by(generator, n, latent_dim, classes, seed),
         train=train_set,
         metrics=names,
+        protocols=[name.strip() for part in protocols for name in part.split(",") if name.strip()] or None,
+        n_images=images,
         seed=seed,
         intervals=not no_intervals,
         out=out,

@@ -51,7 +51,7 @@ class MnistExtractor:
 
         from genmetrics.extractors.mnist_cnn import load
 
-        return load().to(self.device, memory_format=torch.channels_last)
+        return load().to(self.device).to(memory_format=torch.channels_last)
 
     def __call__(self, images: list[NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
         import torch

@@ -13,7 +13,7 @@ from genmetrics._checks import DataError, as_features, positive, same_width, to_
 from genmetrics.kernels.geometry import EPS
 from genmetrics.kernels.pairwise import log_mean_exp
 from genmetrics.metrics.ddm import Ddm
-from genmetrics.metrics.frechet import Moments
+from genmetrics.metrics.moments import Moments
 from genmetrics.records import Estimate
 
 HELD = 1 << 21  # float64 numbers held at a time

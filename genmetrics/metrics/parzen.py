@@ -121,7 +121,7 @@ def likeliest_sigma(
 
 def principal_components(points: NDArray[Any]) -> Any:
     """The projection (n, d) -> (n, c) on the fewest principal components that hold 95% of the points' variance."""
-    from genmetrics.metrics.frechet import Moments
+    from genmetrics.metrics.moments import Moments
 
     moments = Moments.of(points)
     values, vectors = np.linalg.eigh(moments.covariance)

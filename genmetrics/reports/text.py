@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from genmetrics.records import Record, Score
 from genmetrics.reports import wording
@@ -55,6 +55,56 @@ def print_differences(found: Sequence[Difference], console: Console) -> None:
         reasons.setdefault(wording.one_line(row.reason), []).append(wording.one_line(row.name))
     for reason, names in reasons.items():
         say(console, f"{', '.join(names)}: {reason}", indent="  ", style="dim")
+
+
+def print_metrics(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print what `genmetrics metrics` lists: what each metric tells, then direction, range, needs, cost and paper."""
+    for row in rows:
+        star = " *" if row["usual"] else ""
+        console.print(as_text(console, f"{row['metric']}{star} {wording.ARROWS[row['better']]}", style="bold"))
+        say(console, row["summary"], indent="    ")
+        low, high = ("∞" if end is None else f"{end:g}" for end in row["range"])
+        span = f"{'-' if low == '∞' else ''}{low} to {high}"
+        facts = (span, "needs " + ", ".join(row["needs"]), "cost " + row["cost"], row["paper"])
+        say(console, "; ".join(facts), indent="    ", style="dim")
+    console.print()
+    legend = (
+        "* the usual panel. ↓ lower is better, ↑ higher is better, ≈ closer to real data's is better. Costs: n real "
+        "and m generated images, d features. --protocols lists names like fid-50k; pictures of what each metric sees: "
+        "docs/metrics.md."
+    )
+    say(console, legend, style="dim")
+
+
+def print_protocols(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print the named protocols, one a row."""
+    cells = [
+        [
+            (row["protocol"], "bold"),
+            (", ".join(row["metrics"]), ""),
+            (row["extractor"] or "any", ""),
+            ("all" if row["n_images"] is None else f"{row['n_images']:,}", ""),
+        ]
+        for row in rows
+    ]
+    table = aligned(console, ["protocol", "metrics", "extractor", "images"], cells, right=(3,))
+    least_width(table, console)
+    console.print(table, crop=False)
+
+
+def print_panel(panel: Any, console: Console) -> None:
+    """Print what `sensitivity` found: one row a metric and damage, with the value at both ends and the verdict."""
+    rows = []
+    for answer in panel.answers:
+        verdict = answer.verdict + ("" if answer.monotone else ", not at every step")
+        style = {"worse": "bold", "better": "yellow"}.get(answer.verdict, "dim")
+        ends = (wording.number(value).value for value in (answer.undamaged, answer.at_most))
+        rows.append([(answer.metric, ""), (answer.damage, ""), *((end, "") for end in ends), (verdict, style)])
+    table = aligned(console, ["metric", "damage", "undamaged", "at most", "verdict"], rows, right=(2, 3))
+    least_width(table, console)
+    console.print(table, crop=False)
+    for reason in panel.left_out:
+        say(console, f"left out: {reason}", style="dim")
 
 
 def difference_row(found: Difference) -> list[tuple[str, str]]:

@@ -13,7 +13,8 @@ import genmetrics as gm
 from genmetrics._checks import DataError, UnsuitableError
 from genmetrics.cli import main
 from genmetrics.digits import splits
-from genmetrics.metrics.frechet import Moments, frechet_estimate
+from genmetrics.metrics.frechet import frechet_estimate
+from genmetrics.metrics.moments import Moments
 
 QUIET = {"intervals": False, "extractor": "digits-cnn"}
 

@@ -11,23 +11,41 @@ import torch
 
 import genmetrics
 from genmetrics._checks import UnknownNameError
-from genmetrics.metrics import INCEPTION, METRICS, find_metric
+from genmetrics.metrics import INCEPTION, METRICS, extrapolated, find_metric, fls, prd
 
 N, D, CLASSES = 300, 6, 5
 SEEDS = {"train": 3, "real": 1, "generated": 2}  # in the order of the arguments
-OF_ARRAYS = [name for name, row in METRICS.items() if row.needs != ("generated.images",)]
-COMPARING = [name for name, row in METRICS.items() if len(row.sides) > 1]
+BY_CLASS = [name for name, row in METRICS.items() if "real.labels" in row.needs]  # have tests of their own
+OF_ARRAYS = [name for name, row in METRICS.items() if row.needs != ("generated.images",) and name not in BY_CLASS]
+COMPARING = [name for name, row in METRICS.items() if len(row.sides) > 1 and name not in BY_CLASS]
 TWO_SIDED = [name for name in COMPARING if len(METRICS[name].needs) == 2]
 OTHER_ARGUMENTS = {"ddm-variational-kl": ("f", "g"), "parzen": ("test", "generated", "sigma", "validation")}
-ORDER_MATTERS = {
+ORDER_MATTERS = {  # contiguous splits; pairs, subsets, halves and starts drawn by position
     "inception-score",
     "ms-ssim",
     "ct-score",
-}  # contiguous splits; pairs, k-means' starts drawn by position
+    "frechet-infinity",
+    "inception-score-infinity",
+    "fls",
+    "prd-f8",
+    "prd-f1-8",
+}
 STRENGTHS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8)
 SATURATES = {"ct-score": 0.3}  # from here on every sample lies farther out than every test image
-NOT_MONOTONE = {"recall"}  # balls around scattered samples are large, and hold real images
+NOT_MONOTONE = {  # balls around scattered samples are large, and hold real images; noise takes the penalty away
+    "recall",
+    "mifid",
+}
+DIVERSITY = ("vendi", "rke")  # noise is diverse: damage, for these, is that images become alike
 MIXING = np.linalg.qr(np.random.default_rng(0).normal(size=(D, D)))[0] * np.linspace(0.3, 1.5, D)
+
+
+@pytest.fixture(autouse=True)
+def fewer_repeats(monkeypatch):
+    """What is repeated to lessen its chance, or fitted in steps, is so less often here."""
+    monkeypatch.setattr(prd, "RUNS", 2)
+    monkeypatch.setattr(fls, "STEPS", 40)
+    monkeypatch.setattr(extrapolated, "SPLITS", 2)
 
 
 class Pictures:
@@ -66,13 +84,31 @@ def images(seed, damage=0.0):
     return Pictures(np.uint8((1 - damage) * pixels + damage * same))
 
 
-MAKERS = {"features": features, "embedding": features, "logits": logits, "images": images}
+def labels(seed, damage=0.0):
+    """Classes without bearing on the features."""
+    return np.random.default_rng(seed).integers(0, 3, N)
+
+
+def alike(seed, damage=0.0):
+    """Features that damage draws towards one direction; nothing is left to tell images apart at 1."""
+    return ((1 - damage) * features(seed) + 4 * damage).astype(np.float32)
+
+
+MAKERS = {
+    "features": features,
+    "embedding": features,
+    "sfid": features,
+    "logits": logits,
+    "images": images,
+    "labels": labels,
+}
 
 
 def arguments(name, damage=0.0):
     """What the metric needs: real sets without damage, and a generated one with it."""
     wanted = [need.split(".") for need in METRICS[name].needs]
-    return [MAKERS[output](SEEDS[side], damage if side == "generated" else 0.0) for side, output in wanted]
+    makers = MAKERS if name not in DIVERSITY else {"features": alike}
+    return [makers[output](SEEDS[side], damage if side == "generated" else 0.0) for side, output in wanted]
 
 
 def estimate(name, *given, **options):
@@ -102,8 +138,9 @@ def test_the_docstring_gives_shapes_the_range_and_the_source(name):
     assert re.search(r"\(n, ", text)
     for heading in ("Args:", "Returns:", "Raises:", "Source:"):
         assert heading in text
-    direction = METRICS[name].better.replace("closer to real", "closer to real|lower is more diverse")
-    assert re.search(direction, text + METRICS[name].summary)
+    better = METRICS[name].better
+    directions = ("lower is more diverse", "higher is more diverse") if better == "closer to real" else (better,)
+    assert any(words in text or words in METRICS[name].summary for words in directions)
 
 
 @pytest.mark.parametrize("name", COMPARING)
@@ -157,7 +194,7 @@ def test_the_value_is_within_its_bounds_and_its_interval(name):
 def test_damage_that_grows_makes_the_value_worse_each_time(name):
     strengths = [strength for strength in STRENGTHS if strength <= SATURATES.get(name, 1.0)]
     values = [estimate(name, *arguments(name, damage), intervals=False).value for damage in strengths]
-    if METRICS[name].better == "higher":
+    if METRICS[name].better == "higher" or name in DIVERSITY:
         values = values[::-1]
     assert all(np.diff(values) > 0), values
 

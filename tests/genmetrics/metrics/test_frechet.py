@@ -9,16 +9,17 @@ from hypothesis.extra import numpy as arrays
 from genmetrics._checks import DataError
 from genmetrics.extractors import find_extractor
 from genmetrics.features import features_of
+from genmetrics.intervals import second_order_corrected
+from genmetrics.metrics import frechet as module
 from genmetrics.metrics.frechet import (
     FEWEST_FOR_INTERVAL,
-    Moments,
-    Whitened,
-    covariance_factor,
     frechet_distance,
     frechet_estimate,
     frechet_influence,
-    second_order_corrected,
+    influence_by_cholesky,
 )
+from genmetrics.metrics.gaussians import Gaussian, covariance_factor, rounding_of_roots, squared_singular_values
+from genmetrics.metrics.moments import Moments
 from genmetrics.sources import open_images
 from tests.reference import frechet as slow
 
@@ -41,6 +42,10 @@ def sample(n, d, seed, scale=1.0, shift=0.0):
     return shift + scale * (rng.gamma(2.0, size=(n, d)) @ rng.normal(size=(d, d)))
 
 
+def fitted(x):
+    return Gaussian(x, "x")
+
+
 def pair(shape):
     n, m, d = shape
     return sample(n, d, 1), sample(m, d, 2, shift=0.3)
@@ -50,6 +55,51 @@ def pair(shape):
 def test_distance_agrees_with_50_digit_arithmetic(shape):
     real, generated = pair(shape)
     assert frechet_distance(real, generated) == pytest.approx(slow.frechet_distance(real, generated), rel=1e-8)
+
+
+@given(st.integers(0, 10**6), st.floats(0, 14), st.integers(1, 12))
+@settings(deadline=None, max_examples=60)
+def test_rounding_of_the_fast_route_stays_below_its_bound(seed, decades, d):
+    """Against 50 digits, on spectra that span up to 14 decades: where the bound is small the fast route is right."""
+    spread = np.logspace(0, -decades / 2, d)
+    real, generated = sample(30, d, seed) * spread, sample(25, d, seed + 1) * spread[::-1]
+    a, b = fitted(real), fitted(generated)
+    squared = squared_singular_values(a, b)
+    if squared is None:  # d = 1 and the like may round to no varying feature
+        return
+    fast = ((a.mean - b.mean) ** 2).sum() + a.total_variance + b.total_variance - 2 * np.sqrt(squared).sum()
+    exact = slow.frechet_distance(real, generated)
+    summing = 8 * d * np.finfo(float).eps * (a.total_variance + b.total_variance + exact)
+    assert abs(fast - exact) <= rounding_of_roots(squared) + summing
+
+
+def test_the_exact_route_gives_the_same_distance_and_influences(monkeypatch):
+    real, generated = pair((60, 50, 6))
+    fast, of_real, of_generated = frechet_influence(fitted(real), fitted(generated))
+    monkeypatch.setattr(module, "TOLERANCE", 0.0)
+    exact, of_real_exactly, of_generated_exactly = frechet_influence(fitted(real), fitted(generated))
+    assert frechet_distance(real, generated) == pytest.approx(fast, rel=1e-12)
+    assert exact == pytest.approx(fast, rel=1e-12)
+    np.testing.assert_allclose(of_real, of_real_exactly, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(of_generated, of_generated_exactly, rtol=1e-9, atol=1e-11)
+
+
+def test_a_set_with_a_direction_of_rounding_alone_takes_the_exact_route(monkeypatch):
+    real, generated = pair((60, 50, 4))
+    real[:, 1], generated[:, 1] = real[:, 0] * (1 + 1e-12 * real[:, 1]), generated[:, 0]
+    assert influence_by_cholesky(fitted(real), fitted(generated)) is None
+    assert frechet_distance(real, generated) == pytest.approx(slow.frechet_distance(real, generated), rel=1e-8)
+
+
+def test_one_reference_is_decomposed_once(monkeypatch):
+    real = Moments.of(sample(60, 5, 1))
+    sets = [sample(40, 5, i) for i in range(2, 5)]
+    calls = []
+    original = np.linalg.cholesky
+    monkeypatch.setattr(np.linalg, "cholesky", lambda x: calls.append(1) or original(x))
+    found = [frechet_distance(real, x) for x in sets]
+    assert len(calls) == 1
+    assert found == pytest.approx([slow.frechet_distance(sample(60, 5, 1), x) for x in sets], rel=1e-8)
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
@@ -345,7 +395,7 @@ def test_influence_is_the_derivative_in_the_weight_of_an_image(shape, monkeypatc
         return moved_mean, covariance + (moved - covariance) * (n - 1) / n
 
     monkeypatch.setattr(slow, "mean_and_covariance", unbiased_at_equal_weights)
-    value, of_real, of_generated = frechet_influence(Whitened.of(real), Whitened.of(generated))
+    value, of_real, of_generated = frechet_influence(fitted(real), fitted(generated))
     assert value == pytest.approx(slow.frechet_distance(real, generated), rel=1e-8)
     scale = max(np.abs(of_real).max(), np.abs(of_generated).max())
     for i in (0, len(real) - 1):
@@ -356,7 +406,7 @@ def test_influence_is_the_derivative_in_the_weight_of_an_image(shape, monkeypatc
 
 @pytest.mark.parametrize("shape", [(30, 40, 3), (6, 7, 12), (6, 40, 12)])
 def test_influences_have_mean_0(shape):
-    _, of_real, of_generated = frechet_influence(*map(Whitened.of, pair(shape)))
+    _, of_real, of_generated = frechet_influence(*map(fitted, pair(shape)))
     assert abs(of_real.mean()) < 1e-12 * np.abs(of_real).max()
     assert abs(of_generated.mean()) < 1e-12 * np.abs(of_generated).max()
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from genmetrics._checks import DataError
-from genmetrics.metrics.inception_score import inception_score, inception_score_estimate
+from genmetrics.metrics.inception_score import inception_score, inception_score_estimate, select_by_inception_score
 from tests.reference import inception_score as slow
 
 
@@ -147,7 +147,7 @@ def test_the_standard_error_is_the_spread_over_repeated_draws():
 
 def test_the_estimate_is_the_score_with_its_splits():
     logits = random_logits(100, 4, 7)
-    estimate, score = inception_score_estimate(logits), inception_score(logits=logits)
+    estimate, score = inception_score_estimate(logits, seed=3), inception_score(logits=logits, shuffle=True, seed=3)
     assert estimate.value == pytest.approx(score.value, rel=1e-14)
     assert estimate.details == {"std_over_splits": pytest.approx(score.std)}
     assert estimate.options["splits"] == 10
@@ -225,3 +225,36 @@ def test_nan_is_refused_with_its_row(kind):
     rows[4, 1] = np.nan
     with pytest.raises(DataError, match=f"{kind}: 1 of 12 rows hold NaN or inf, first is row 4"):
         inception_score(**{kind: rows})
+
+
+def test_equal_images_that_stand_together_do_not_lower_the_estimate():
+    """In order of content digest copies of one image are neighbours: contiguous splits would hold one class each."""
+    sorted_by_class = 9.0 * np.repeat(np.eye(10), 100, axis=0)
+    assert inception_score(logits=sorted_by_class).value < 1.1
+    assert inception_score_estimate(sorted_by_class).value > 8.5
+
+
+# AC-GAN's protocol
+
+
+def test_the_best_candidate_is_picked_on_one_set_and_reported_on_another():
+    rng = np.random.default_rng(5)
+    poor, good = (confidence * np.eye(4)[rng.integers(0, 4, 200)] for confidence in (1.0, 6.0))
+    asked = []
+
+    def extra(i):
+        asked.append(i)
+        return 6.0 * np.eye(4)[rng.integers(0, 4, 100)]
+
+    found = select_by_inception_score([poor, good, poor], extra)
+    assert found.index == 1
+    assert asked == [1]
+    assert [score.value for score in found.selection] == [
+        inception_score(logits=each, splits=10, shuffle=True).value for each in (poor, good, poor)
+    ]
+    assert 3 < found.report.value < 4
+
+
+def test_without_candidates_there_is_nothing_to_select():
+    with pytest.raises(DataError, match="no candidates"):
+        select_by_inception_score([], lambda i: None)

@@ -236,3 +236,49 @@ def test_an_end_of_the_interval_lies_1_96_standard_errors_away_at_the_variance_i
 
 def test_without_first_order_variance_the_interval_is_symmetric():
     assert mmd2_interval(0.5, -1e-3, 0.01) == pytest.approx((0.5 - 0.1959964, 0.5 + 0.1959964), rel=1e-6)
+
+
+# other kernels
+
+
+def gaussian(sigma):
+    return lambda x, y: math.exp(-math.fsum((a - b) ** 2 for a, b in zip(x, y, strict=True)) / (2 * sigma**2))
+
+
+@pytest.mark.parametrize("sigma", [0.5, 10.0])
+def test_the_gaussian_kernel_agrees_with_plain_loops(sigma, monkeypatch):
+    real, generated = normal(9, 3, 1, 50.0), normal(7, 3, 2, 50.5)
+    monkeypatch.setattr(slow, "kernel", gaussian(sigma))
+    found = kernel_distance(real, generated, subsets=None, kernel="rbf", sigma=sigma)
+    assert found.value == pytest.approx(slow.mmd2(real, generated), abs=1e-12)
+
+
+def test_polynomials_of_another_degree_agree_with_plain_loops(monkeypatch):
+    real, generated = normal(9, 3, 1), normal(7, 3, 2)
+    monkeypatch.setattr(slow, "kernel", lambda x, y: (0.7 * float(np.dot(x, y)) + 2) ** 2)
+    found = kernel_distance(real, generated, subsets=None, degree=2, gamma=0.7, coef0=2)
+    assert found.value == pytest.approx(slow.mmd2(real, generated), rel=1e-11)
+
+
+@pytest.mark.parametrize("kernel", ["polynomial", "rbf"])
+def test_the_biased_value_counts_images_with_themselves(kernel):
+    """It is |mean of features of x - mean of features of y|^2, so never below 0, and 0 for a set with itself."""
+    real, generated = normal(8, 2, 1), normal(6, 2, 2)
+    k = (lambda x, y: (x @ y / 2 + 1) ** 3) if kernel == "polynomial" else gaussian(10.0)
+    points, weights = np.vstack([real, generated]), np.repeat([1 / 8, -1 / 6], [8, 6])
+    expected = weights @ np.array([[k(x, y) for y in points] for x in points]) @ weights
+    found = kernel_distance(real, generated, subsets=None, kernel=kernel, biased=True).value
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-14)
+    assert abs(kernel_distance(real, real, subsets=None, kernel=kernel, biased=True).value) < 1e-14
+
+
+def test_kernels_that_make_no_sense_are_refused():
+    x = normal(4, 2, 1)
+    with pytest.raises(DataError, match="unknown kernel 'rfb'; did you mean 'rbf'"):
+        kernel_distance(x, x, subsets=None, kernel="rfb")
+    with pytest.raises(ValueError, match="sigma must be a finite number above 0"):
+        kernel_distance(x, x, subsets=None, kernel="rbf", sigma=0.0)
+    with pytest.raises(ValueError, match="degree must be at least 1"):
+        kernel_distance(x, x, subsets=None, degree=0)
+    with pytest.raises(ValueError, match="gamma must be a finite number above 0"):
+        kernel_distance(x, x, subsets=None, gamma=-1.0)

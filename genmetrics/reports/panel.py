@@ -1,0 +1,99 @@
+"""The sensitivity panel as pictures and as one self-contained page: a row of small plots for each metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genmetrics.records import Picture
+from genmetrics.reports import wording
+from genmetrics.reports.html import template
+from genmetrics.reports.plots import MUTED, REAL, SAMPLES, figure, svg
+
+COLUMNS = 5  # plots beside each other
+WIDTH, HEIGHT = 2.1, 1.75  # inches of one
+VERDICTS = {"worse": "sees it", "blind": "blind", "better": "says better"}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Value against strength, and the verdict on it."""
+
+    title: str
+    unit: str
+    strengths: list[float]
+    values: list[float]
+    lows: list[float | None]
+    highs: list[float | None]
+    verdict: str
+
+
+def curves_of(panel: Any, metrics: Mapping[str, Any], damages: Mapping[str, Any]) -> dict[str, list[Curve]]:
+    """metric -> its curve under each damage."""
+    verdicts = {(answer.metric, answer.damage): answer.verdict for answer in panel.answers}
+    curves: dict[str, list[Curve]] = {}
+    for metric in panel.metrics:
+        for damage in panel.damages:
+            points = panel.of(metric, damage)
+            if len(points) > 1:
+                kind = damages[damage]
+                drawn = Curve(
+                    kind.title,
+                    kind.unit,
+                    strengths=[point.strength for point in points],
+                    values=[point.value for point in points],
+                    lows=[point.low for point in points],
+                    highs=[point.high for point in points],
+                    verdict=verdicts[metric, damage],
+                )
+                curves.setdefault(metric, []).append(drawn)
+    return curves
+
+
+def picture(curves: list[Curve]) -> bytes:
+    """One metric's curves as small multiples on one scale, SVG; grey where the metric is blind."""
+    rows = -(-len(curves) // COLUMNS)
+    values = [x for c in curves for x in (*c.values, *c.lows, *c.highs) if x is not None]
+    room = 0.06 * (max(values) - min(values) or 1.0)
+    with figure(WIDTH * min(COLUMNS, len(curves)), HEIGHT * rows) as drawn:
+        for i, curve in enumerate(curves):
+            axes = drawn.add_subplot(rows, min(COLUMNS, len(curves)), i + 1)
+            colour = REAL if curve.verdict == "blind" else SAMPLES
+            low = [v if x is None else x for x, v in zip(curve.lows, curve.values, strict=True)]
+            high = [v if x is None else x for x, v in zip(curve.highs, curve.values, strict=True)]
+            axes.axhline(curve.values[0], color=REAL, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+            axes.fill_between(curve.strengths, low, high, color=colour, alpha=0.2, linewidth=0)
+            axes.plot(curve.strengths, curve.values, "-o", color=colour, markersize=3, linewidth=1.4)
+            axes.set_ylim(min(values) - room, max(values) + room)
+            axes.set_title(f"{curve.title}: {VERDICTS[curve.verdict]}", fontsize=8, pad=4)
+            axes.set_xlabel(curve.unit, fontsize=7)
+            axes.tick_params(labelsize=7, length=2)
+            if i % COLUMNS:
+                axes.tick_params(labelleft=False)
+            axes.set_xticks(np.unique([curve.strengths[0], curve.strengths[-1]]))
+            axes.tick_params(axis="x", colors=MUTED)
+        return svg(drawn)
+
+
+def render(panel: Any, curves: Mapping[str, list[Curve]], metrics: Mapping[str, Any]) -> str:
+    """The page, as HTML text."""
+    verdicts = {(answer.metric, answer.damage): answer for answer in panel.answers}
+    titles = {damage: damage.replace("-", " ") for damage in panel.damages}
+    return template("panel.html.j2").render(
+        made_with=panel.made_with,
+        left_out=panel.left_out,
+        damages=titles,
+        verdicts=VERDICTS,
+        arrows=wording.ARROWS,
+        table=[
+            (metric, metrics[metric], [verdicts.get((metric, damage)) for damage in titles]) for metric in panel.metrics
+        ],
+        pictures={
+            metric: Picture(metric, metrics[metric].summary, "image/svg+xml", picture(drawn))
+            for metric, drawn in curves.items()
+        },
+        number=lambda value: wording.number(value).value,
+    )

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from genmetrics._checks import DataError
+from genmetrics.metrics.extrapolated import (
+    extrapolated,
+    frechet_distance_infinity,
+    frechet_infinity_estimate,
+    inception_score_infinity,
+)
+from genmetrics.metrics.frechet import frechet_distance
+from genmetrics.metrics.inception_score import inception_score
+from genmetrics.metrics.moments import Moments
+
+
+def normal(n, d, seed):
+    return np.random.default_rng(seed).normal(size=(n, d))
+
+
+def test_the_intercept_of_a_line_in_1_over_n_is_exact():
+    found = extrapolated(np.zeros((1000, 1)), lambda rows: 3 + 70 / len(rows), 15, 0)
+    assert found.value == pytest.approx(3, rel=1e-12)
+    assert found.sizes[0] == 100
+    assert found.sizes[-1] == 1000
+    assert len(found.sizes) == 15
+    assert found.values[0] == pytest.approx(3.7)
+
+
+def test_sizes_begin_at_5000_where_there_are_enough():
+    assert extrapolated(np.zeros((60_000, 1)), lambda rows: 1.0, 15, 0).sizes[0] == 5000
+
+
+def test_the_bias_of_the_frechet_distance_is_gone():
+    """The reference is the distribution itself, so the limit is 0; the plain distance at n = 1000 is far above."""
+    exact = Moments(10**9, np.zeros(20), np.eye(20) * (10**9 - 1))
+    found = [frechet_distance_infinity(exact, normal(1000, 20, i), seed=i).value for i in range(12)]
+    plain = np.mean([frechet_distance(exact, normal(1000, 20, i)) for i in range(12)])
+    assert abs(np.mean(found)) < 0.1 * plain
+    assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(12)
+
+
+def test_the_bias_of_the_inception_score_is_gone():
+    """Answers without any bearing on the image: the true score is 1, in small sets it is above."""
+    logits = normal(2000, 50, 1)
+    shared = np.tile(np.log(np.full(50, 1 / 50)), (2000, 1)) + 0.0 * logits
+    assert inception_score_infinity(logits=shared).value == pytest.approx(1, abs=1e-9)
+    large = inception_score(logits=normal(200_000, 10, 2), splits=1).value
+    small = normal(500, 10, 3)
+    assert abs(inception_score_infinity(logits=small).value - large) < 0.08
+    assert inception_score(logits=small, splits=10).value < large
+
+
+def test_the_standard_error_is_the_spread_over_repeated_draws():
+    """150 repeats give the spread to 6%; 4 of those, and 10% for the ten halvings."""
+    real = Moments(10**9, np.zeros(4), np.eye(4) * (10**9 - 1))
+    values = [frechet_distance_infinity(real, normal(300, 4, i) * 1.2, seed=i).value for i in range(150)]
+    exact = normal(200_000, 4, 999)
+    errors = [frechet_infinity_estimate(exact[:2000], normal(300, 4, i) * 1.2, seed=i).std_error for i in range(25)]
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(values), rel=0.34)
+
+
+def test_too_few_images_are_refused_and_too_few_to_halve_have_no_interval():
+    with pytest.raises(DataError, match="99 images, but at least 100"):
+        frechet_distance_infinity(normal(200, 2, 1), normal(99, 2, 2))
+    assert "too few to halve" in frechet_infinity_estimate(normal(200, 2, 1), normal(150, 2, 2)).interval
+    with pytest.raises(ValueError, match="at least 2, got 1"):
+        frechet_distance_infinity(normal(200, 2, 1), normal(200, 2, 2), points=1)

@@ -1,0 +1,181 @@
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import genmetrics as gm
+from genmetrics import digits
+from genmetrics._checks import DataError, UnknownNameError
+from genmetrics.cli import main
+from genmetrics.damage import DAMAGES, Pool
+from genmetrics.panel import Measured, answers_of
+
+METRICS = ("frechet", "inception-score", "vendi", "frechet-intra-class")
+
+
+@pytest.fixture(scope="module")
+def pool():
+    images, labels = digits.load()
+    images = images[:300, :, :, None]
+    return Pool(images[:200], labels[:200], images[200:], labels[200:300])
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("panel")
+    images, labels = digits.load()
+    found = gm.sensitivity(
+        images[:, :, :, None],
+        METRICS,
+        "digits-cnn",
+        damages=("gaussian-noise", "modes-dropped", "class-collapse", "memorised"),
+        n_images=250,
+        labels=labels,
+        intervals=True,
+        out=folder,
+    )
+    return found, folder
+
+
+# damage
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_strength_0_is_no_damage_and_strengths_rise(name, pool):
+    images, labels = DAMAGES[name].apply(pool, 0.0, np.random.default_rng(0))
+    np.testing.assert_array_equal(images, pool.images)
+    np.testing.assert_array_equal(labels, pool.labels)
+    assert DAMAGES[name].strengths[0] == 0
+    assert list(DAMAGES[name].strengths) == sorted(set(DAMAGES[name].strengths))
+
+
+@pytest.mark.parametrize("name", set(DAMAGES) - {"small-n"})
+def test_damage_keeps_the_number_of_images_and_their_classes_and_its_input(name, pool):
+    before = pool.images.copy()
+    images, labels = DAMAGES[name].apply(pool, DAMAGES[name].strengths[-1], np.random.default_rng(0))
+    assert images.shape == pool.images.shape
+    assert images.dtype == np.uint8
+    assert len(labels) == len(images)
+    assert (images != before).any()
+    np.testing.assert_array_equal(pool.images, before)
+
+
+def damaged(name, strength, pool):
+    return DAMAGES[name].apply(pool, strength, np.random.default_rng(0))
+
+
+def distinct(images):
+    return len(np.unique(images.reshape(len(images), -1), axis=0))
+
+
+def test_damage_is_what_it_says(pool):
+    images, labels = damaged("modes-dropped", 0.7, pool)
+    assert set(labels) == {0, 1, 2}
+    images, labels = damaged("class-imbalance", 0.5, pool)
+    assert (labels[:100] == 0).all()
+    images, _ = damaged("duplication", 0.9, pool)
+    assert distinct(images) == 20
+    images, labels = damaged("class-collapse", 1.0, pool)
+    assert distinct(images) == 10
+    np.testing.assert_array_equal(labels, pool.labels)
+    images, labels = damaged("memorised", 0.4, pool)
+    np.testing.assert_array_equal(images[:80], pool.train[:80])
+    np.testing.assert_array_equal(labels[:80], pool.train_labels[:80])
+    np.testing.assert_array_equal(images[80:], pool.images[80:])
+    assert len(damaged("small-n", 0.7, pool)[0]) == 60
+
+
+def test_noise_has_the_strength_it_is_given():
+    grey = Pool(np.full((50, 20, 20, 1), 128, np.uint8), None, np.zeros((1, 20, 20, 1), np.uint8), None)
+    images, _ = damaged("gaussian-noise", 20, grey)
+    assert images.astype(float).std() == pytest.approx(20, rel=0.03)
+    images, _ = damaged("uniform-noise", 0.2, grey)
+    assert (images != 128).mean() == pytest.approx(0.2, abs=0.01)
+
+
+# the panel
+
+
+def test_each_metric_says_of_each_damage_what_its_definition_says(panel):
+    verdicts = {(answer.metric, answer.damage): answer.verdict for answer in panel[0].answers}
+    assert {verdicts[name, "gaussian-noise"] for name in METRICS[:2]} == {"worse"}
+    assert verdicts["frechet", "modes-dropped"] == verdicts["vendi", "modes-dropped"] == "worse"
+    assert verdicts["inception-score", "class-collapse"] == "blind"
+    assert verdicts["frechet", "class-collapse"] == verdicts["frechet-intra-class", "class-collapse"] == "worse"
+    assert verdicts["frechet", "memorised"] == "blind"
+
+
+def test_a_metric_that_a_damage_leaves_without_meaning_is_left_out_and_why(panel):
+    assert any("frechet-intra-class at modes-dropped: class" in reason for reason in panel[0].left_out)
+
+
+def test_all_damages_start_from_the_same_images(panel):
+    for metric in METRICS:
+        starts = {each.value for each in panel[0].values if each.metric == metric and each.strength == 0}
+        assert len(starts) == 1
+
+
+def test_the_files_hold_what_was_found(panel):
+    found, folder = panel
+    rows = list(csv.DictReader(io.StringIO((folder / "sensitivity.csv").read_text())))
+    assert len(rows) == len(found.values)
+    assert float(rows[3]["value"]) == found.values[3].value
+    assert len(json.loads((folder / "sensitivity.json").read_text())["answers"]) == len(found.answers)
+    page = (folder / "sensitivity.html").read_text()
+    assert "<script" not in page
+    assert "http" not in page.split("data:")[0].replace("http-equiv", "")
+    for metric in METRICS:
+        assert (folder / f"{metric}.svg").read_bytes().startswith(b"<svg")
+        assert f'id="{metric}"' in page
+
+
+@pytest.mark.parametrize(
+    ("values", "better", "verdict", "monotone"),
+    [
+        ([1, 2, 3], "lower", "worse", True),
+        ([1, 2, 3], "higher", "better", True),
+        ([1, 3, 2], "lower", "worse", False),
+        ([1, 1.05, 0.98], "lower", "blind", True),
+        ([1, 0.5, 0.2], "closer to real", "worse", True),
+        ([1, 1.5, 3], "closer to real", "worse", True),
+    ],
+)
+def test_verdicts_by_hand(values, better, verdict, monotone):
+    name = {"lower": "frechet", "higher": "inception-score", "closer to real": "vendi"}[better]
+    (answer,) = answers_of([Measured(name, "blur", float(i), value, None, None) for i, value in enumerate(values)])
+    assert (answer.verdict, answer.monotone) == (verdict, monotone)
+
+
+def test_with_an_interval_the_noise_is_three_standard_errors():
+    def curve(end):
+        return [Measured("frechet", "blur", 0.0, 1.0, 0.804, 1.196), Measured("frechet", "blur", 1.0, end, 0.8, 2.0)]
+
+    assert next(iter(answers_of(curve(1.29)))).verdict == "blind"
+    assert next(iter(answers_of(curve(1.31)))).verdict == "worse"
+
+
+def test_what_cannot_be_done_is_said():
+    images = digits.load().images[:, :, :, None]
+    with pytest.raises(UnknownNameError, match="unknown damage 'blurr'; did you mean 'blur'"):
+        gm.sensitivity(images, ["frechet"], "pixels", damages=["blurr"])
+    with pytest.raises(DataError, match="modes-dropped needs classes"):
+        gm.sensitivity(images, ["frechet"], "pixels", damages=["modes-dropped"])
+    with pytest.raises(DataError, match="150 images cannot make three parts of 60"):
+        gm.sensitivity(images[:150], ["frechet"], "pixels")
+
+
+def test_the_command_prints_a_table_or_json(tmp_path):
+    images = digits.load().images[:, :, :, None]
+    np.savez(tmp_path / "real.npz", x=images)
+    arguments = ["sensitivity", str(tmp_path / "real.npz"), "--extractor", "pixels", "--metrics", "rke"]
+    arguments += ["--damages", "blur", "--images", "100"]
+    found = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "out")])
+    assert found.exit_code == 0, found.stderr
+    assert "blur" in found.stdout
+    assert (tmp_path / "out" / "sensitivity.html").exists()
+    as_json = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
+    assert len(as_json["values"]) == len(DAMAGES["blur"].strengths)
+    assert CliRunner().invoke(main, [*arguments, "--metrics", ","]).exit_code == 2
