@@ -280,8 +280,9 @@ def degraded(images: Sequence[NDArray[np.uint8]], resolution: int, resize: str) 
 
 def as_classifier(classifier: Any, device: str) -> Extractor:
     """An extractor; of a plain function, one that sees 64 images at a time."""
-    plain = callable(classifier) and not hasattr(classifier, "batch_size")
-    return find_extractor(PlainFunction(classifier) if plain else classifier, device)
+    if callable(classifier) and not hasattr(classifier, "batch_size"):
+        return PlainFunction(classifier)
+    return find_extractor(classifier, device)
 
 
 class PlainFunction:
