@@ -6,7 +6,8 @@
 Two folders of n 256-pixel JPEGs of ImageNet (parity/image_folders.py), one file of random weights (parity/
 random_inception.py). Each tool runs alone in a process of its own, on all cores, with its own defaults; in each pair
 ours and one peer take turns, with the same input step. Seconds are those from two folders to the number, imports left
-out; memory is the largest proportional set size (shared pages counted once) of the process with its workers, looked at
+out; CPU-seconds are those of the process and its workers, which other work on the machine (column `load`, over five
+minutes) disturbs less; memory is the largest proportional set size (shared pages counted once) of the process with its workers, looked at
 ten times a second.
 Writes benchmarks/results/race_fid.csv.
 """
@@ -29,7 +30,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "parity"))
 RESULT = Path(__file__).parent / "results" / "race_fid.csv"
 FIELDS = ["date", "machine", "n", "round", "peer", "fid", "peer_fid", "images_per_s", "peer_images_per_s"]
-FIELDS += ["times_as_fast", "peak_mib", "peer_peak_mib", "backend"]
+FIELDS += ["times_as_fast", "cpu_s", "peer_cpu_s", "times_less_cpu", "peak_mib", "peer_peak_mib", "backend", "load"]
 INPUT = {"pytorch-fid": "torch-bilinear", "torch-fidelity": "tf1-bilinear", "torchmetrics": "tf1-bilinear"}
 
 
@@ -99,10 +100,16 @@ def one(tool: str, a: str, b: str, weights: str, protocol: str) -> None:
     """Run one tool in this process; one line of JSON."""
     warnings.simplefilter("ignore")
     run = TOOLS[tool](a, b, weights, protocol)
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), cpu_seconds()
     fid, backend = run()
-    seconds = time.perf_counter() - start
-    print(json.dumps({"fid": float(fid), "seconds": seconds, "backend": backend}))
+    seconds, cpu = time.perf_counter() - start, cpu_seconds() - cpu
+    print(json.dumps({"fid": float(fid), "seconds": seconds, "cpu": cpu, "backend": backend}))
+
+
+def cpu_seconds() -> float:
+    """Of this process and its workers that have ended."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def in_own_process(tool: str, *arguments: str) -> dict:
@@ -162,7 +169,9 @@ def main() -> None:
                 speeds = [2 * n / found["seconds"] for found in (ours, theirs)]
                 values = [date.today(), f"{os.cpu_count()} cores, {platform.machine()}", n, number, peer]
                 values += [ours["fid"], theirs["fid"], *(f"{speed:.2f}" for speed in speeds)]
-                values += [f"{speeds[0] / speeds[1]:.2f}", round(ours["mib"]), round(theirs["mib"]), ours["backend"]]
+                values += [f"{speeds[0] / speeds[1]:.2f}", f"{ours['cpu']:.1f}", f"{theirs['cpu']:.1f}"]
+                values += [f"{theirs['cpu'] / ours['cpu']:.2f}", round(ours["mib"]), round(theirs["mib"])]
+                values += [ours["backend"], f"{os.getloadavg()[1]:.1f}"]
                 rows.append(dict(zip(FIELDS, values, strict=True)))
                 print(*values, flush=True)
     appending = arguments.append and RESULT.exists()

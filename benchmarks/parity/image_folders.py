@@ -32,10 +32,12 @@ def pictures(name: str, n: int) -> list[np.ndarray]:
     return [np.asarray(image.resize((256, 256), Image.Resampling.BICUBIC)) for image in small]
 
 
-def make(name: str, out: Path, n: int) -> tuple[Path, Path]:
-    """Two folders of n images each."""
+def make(name: str, out: Path, n: int, *, negative: bool = False) -> tuple[Path, Path]:
+    """Two folders of n images each; those of b/ as negatives, on request, so that the two differ."""
     halves = (out / name / "a", out / name / "b")
     images = pictures(name, 2 * n)
+    if negative:
+        images[n:] = [255 - image for image in images[n:]]
     for folder, part in zip(halves, (images[:n], images[n:]), strict=True):
         folder.mkdir(parents=True)
         for i, image in enumerate(part):

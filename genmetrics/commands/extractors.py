@@ -49,7 +49,7 @@ def state_of(row: dict) -> str:
     if row["weights"]:
         return f"here: {row['weights']}"
     if row["download_bytes"]:
-        return f"not here ({row['download_bytes'] / 1e6:.0f} MB): genmetrics extractors fetch {row['name']}"
+        return f"not here ({row['download_bytes'] / 1e6:.0f} MB); genmetrics extractors fetch gets them"
     return "your own file" if row["name"].endswith("PATH") else "--weights FILE" if "NAME" in row["name"] else "-"
 
 
