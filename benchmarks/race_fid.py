@@ -6,10 +6,9 @@
 Two folders of n 256-pixel JPEGs of ImageNet (parity/image_folders.py), one file of random weights (parity/
 random_inception.py). Each tool runs alone in a process of its own, on all cores, with its own defaults; in each pair
 ours and one peer take turns, with the same input step. Seconds are those from two folders to the number, imports left
-out; CPU-seconds are those of the process and its workers, which other work on the machine (column `load`, over five
-minutes) disturbs less; memory is the largest proportional set size (shared pages counted once) of the process with its workers, looked at
-ten times a second.
-Writes benchmarks/results/race_fid.csv.
+out; CPU-seconds, of the process and its workers, are what other work on the machine (column `load`, over five minutes)
+disturbs least; memory is the largest proportional set size (shared pages counted once) of the process with its
+workers, looked at ten times a second. Writes benchmarks/results/race_fid.csv.
 """
 
 from __future__ import annotations
