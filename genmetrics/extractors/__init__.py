@@ -19,7 +19,7 @@ DEFAULT = "inception-v3-tf2015"  # of `score`, if its weights are there
 PRECISIONS = {
     "strict": "float32 throughout",
     "tf32": "products of TF32, sums of float32: NVIDIA GPUs",
-    "bf16": "bfloat16, where the device has it: scores move by more than their intervals",
+    "bf16": "products of bfloat16, where the device has them: features move by some 3%",
 }
 BACKENDS = {  # all compute the same function
     "auto": "openvino on a CPU if it is installed, else torch",
