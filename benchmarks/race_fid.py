@@ -8,7 +8,7 @@ random_inception.py). Each tool runs alone in a process of its own, on all cores
 ours and one peer take turns, with the same input step. Seconds are those from two folders to the number, imports left
 out; CPU-seconds, of the process and its workers, are what other work on the machine (column `load`, over five minutes)
 disturbs least; memory is the largest proportional set size (shared pages counted once) of the process with its
-workers, looked at ten times a second. Writes benchmarks/results/race_fid.csv.
+workers, looked at twice a second. Writes benchmarks/results/race_fid.csv.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def in_own_process(tool: str, *arguments: str) -> dict:
         peak = 0.0
         while process.poll() is None:
             peak = max(peak, sum(map(proportional_mib, with_children(process.pid))))
-            time.sleep(0.1)
+            time.sleep(0.5)
         assert process.stdout is not None
         lines = process.stdout.read().splitlines()
     return {**json.loads(lines[-1]), "mib": peak}
