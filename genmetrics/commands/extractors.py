@@ -36,11 +36,12 @@ def list_extractors(as_json: bool) -> None:
 
         click.echo(json.dumps(rows, indent=2))
         return
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("extractor", "what it is", "weights")
     for row in rows:
-        table.add_row(row["name"], row["what"], state_of(row))
+        table.add_row(*map(escape, (row["name"], row["what"], state_of(row))))
     stdout().print(table)
 
 

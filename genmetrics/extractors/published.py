@@ -26,7 +26,7 @@ class Published:
     file: str
     url: str
     sha256_begins: str
-    bytes: int
+    bytes: int  # about
     twins: tuple[str, ...] = ()  # other names of files with the same weights
 
 
@@ -36,7 +36,7 @@ PUBLISHED = {
         "pt_inception-2015-12-05-6726825d.pth",
         "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
         "6726825d",
-        95_628_359,
+        95_600_000,
         ("weights-inception-2015-12-05-6726825d.pth",),
     )
 }
