@@ -12,6 +12,7 @@ from genmetrics.sides import Side
 def warnings_about(sides: Mapping[str, Side], network: Extractor) -> list[str]:
     """Everything to keep in mind of these sets."""
     found = [warning for side in sides.values() for warning in side.images.warnings]
+    found += getattr(network, "warnings", ())
     for name, side in sides.items():
         if network.size is not None and side.moments is None and set(side.images.sizes) != {network.size}:
             height, width = network.size

@@ -16,6 +16,7 @@ COMMANDS = {  # name -> what it does, in the order of --help; the command is com
     "ais": "Log-likelihood of a decoder by annealed importance sampling.",
     "leaderboard": "Records ranked among equal signatures.",
     "features": "Write the features of images, or their statistics, to a file.",
+    "extractors": "The feature networks: list them, fetch and verify their weights.",
     "cache": "List, check or remove the features that earlier runs kept.",
     "demo": "Score four sets of digits that come with the package.",
 }

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from genmetrics._checks import DataError, one_of, unknown_name
 
 MODULE_PREFIX = "module:"
+TIMM_PREFIX = "timm:"
+ONNX_PREFIX = "onnx:"
 DEFAULT = "inception-v3-tf2015"  # of `score`, if its weights are there
 PRECISIONS = {
     "strict": "float32 throughout",
     "tf32": "products of TF32, sums of float32: NVIDIA GPUs",
-    "bf16": "bfloat16, where the device has it: scores move by more than their intervals",
+    "bf16": "products of bfloat16, where the device has them: features move by some 3%",
 }
 BACKENDS = {  # all compute the same function
     "auto": "openvino on a CPU if it is installed, else torch",
@@ -86,12 +88,25 @@ def find_extractor(
         return Inception(resize, outputs, device=device, weights=weights, precision=precision, backend=backend)
     if backend != "auto":
         raise DataError(f"backend: {named} has one; only {DEFAULT} has a choice")
+    if named.startswith(TIMM_PREFIX):
+        from genmetrics.extractors.timm_network import TimmNetwork
+
+        name, _, resize = named.removeprefix(TIMM_PREFIX).partition("@")
+        return TimmNetwork(name, resize, device=device, weights=weights, precision=precision)
     if weights is not None:
-        raise DataError(f"weights: {named} takes no file of weights; only {DEFAULT} does")
+        raise DataError(f"weights: {named} takes no file of weights; only {DEFAULT} and timm:NAME do")
+    if named == "random-vgg16":
+        from genmetrics.extractors.random_vgg16 import RandomVGG16
+
+        return RandomVGG16(device, precision)
     if precision != "strict":
-        raise DataError(f"precision: {named} computes in float32 only; {DEFAULT} has a choice")
+        raise DataError(f"precision: {named} computes in float32 only; {DEFAULT} and timm:NAME have a choice")
     if not isinstance(extractor, str):
         return checked(extractor)
+    if extractor.startswith(ONNX_PREFIX):
+        from genmetrics.extractors.onnx_network import OnnxNetwork
+
+        return OnnxNetwork(*path_and_resize(extractor.removeprefix(ONNX_PREFIX)), device=device)
     if extractor.startswith(MODULE_PREFIX):
         from genmetrics.extractors.torch_module import TorchModule
 
@@ -111,12 +126,21 @@ def find_extractor(
     raise unknown_name("extractor", extractor, EXTRACTORS)
 
 
+def path_and_resize(text: str) -> tuple[str, str]:
+    """`net.onnx@clean` as path and resize; a path may hold an @ of its own."""
+    path, at, resize = text.rpartition("@")
+    return (path, resize) if at and not Path(text).is_file() else (text, "")
+
+
 EXTRACTORS = {
     "inception-v3-tf2015": "the network of FID, KID and IS: 2048 features, 1008 logits; weights are got separately",
+    "timm:NAME": "a network of timm's: vit_large_patch14_dinov2.lvd142m (FD-DINOv2), CLIP, ConvNeXt; weights likewise",
+    "random-vgg16": "a VGG16 of seeded random weights, for images unlike ImageNet's; 64 features, nothing to get",
     "pixels": "the pixels themselves, in [0, 1]; images must share one size",
     "digits-cnn": "a small classifier of 8 x 8 digits that ships with the package; 64 features, 10 logits",
     "mnist-cnn": "a classifier of MNIST's 28 x 28 digits that ships with the package; 128 features, 10 logits",
     "module:PATH": "your own torch network, exported with torch.export (.pt2) or as TorchScript",
+    "onnx:PATH": "your own network in an ONNX file; needs genmetrics[cpu]",
 }
 
 

@@ -105,7 +105,8 @@ def missing_weights() -> str:
     place = own[0] if own else f"the folder that {FOLDER} names"
     others = ", ".join(name for name in EXTRACTORS if not name.startswith(Inception.name))
     return (
-        f"{Inception.name}, the default extractor, needs its weights: get {FILES[0]} (SHA-256 6726825d...; "
-        f"{SOURCE}) or its twin {FILES[1]}, and put it into {place} or {hub}, or pass --weights FILE (weights=); "
+        f"{Inception.name}, the default extractor, needs its weights: run `genmetrics extractors fetch`, or get "
+        f"{FILES[0]} (SHA-256 6726825d...; {SOURCE}) or its twin {FILES[1]}, and put it into {place} or {hub}, or pass "
+        "--weights FILE (weights=); "
         f"or choose another --extractor: {others}"
     )

@@ -292,5 +292,5 @@ def test_what_is_no_file_of_weights_is_refused_and_runs_no_code(content, tmp_pat
 
 
 def test_weights_for_a_network_that_takes_none_are_refused(inception_weights):
-    with pytest.raises(DataError, match="weights: pixels takes no file of weights; only inception-v3-tf2015 does"):
+    with pytest.raises(DataError, match="weights: pixels takes no file of weights; only inception-v3-tf2015 and"):
         gm.extract(np.zeros((2, 8, 8), np.uint8), "pixels", weights=inception_weights)
