@@ -29,7 +29,7 @@ from genmetrics.sources import ImageSet, open_images
 
 REVISION = 1  # goes up when the same images and network would give other features
 DIGEST_BYTES = 32
-SHARD = 256  # images, about: what a killed run loses at most
+SHARD = 64  # images, about: what a killed run loses at most
 
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]  # (items, label, how many) -> the same items
 
