@@ -29,7 +29,7 @@ from genmetrics.sources import ImageSet, open_images
 
 REVISION = 1  # goes up when the same images and network would give other features
 DIGEST_BYTES = 32
-SHARD = 256  # images, about: what a killed run loses at most
+SHARD = 64  # images, about: what a killed run loses at most
 
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]  # (items, label, how many) -> the same items
 
@@ -98,13 +98,16 @@ def extract(
     backend: str = "auto",
     cache: bool = True,
     value_range: Any = None,
+    skip_damaged: bool | None = None,
+    data_root: str | Path | None = None,
+    download: bool = False,
     workers: int = 0,
     batch_size: int | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Features of images, in the order of the images.
 
     Args:
-        images: anything `open_images` reads: a folder, zip, npz, npy, array or tensor.
+        images: anything `open_images` reads: a folder, an archive, an array, a torch data set ...
         extractor: a name, or an object with the members of `genmetrics.extractors.Extractor`.
         outputs: which of the network's outputs; `inception-v3-tf2015` has more than it gives by default, see
             `genmetrics.extractors.inception_network.OUTPUTS`.
@@ -114,6 +117,9 @@ def extract(
         backend: what runs the network, from `genmetrics.extractors.BACKENDS`.
         cache: keep features for the next run.
         value_range: black and white of float images: (0, 1), (-1, 1) or (0, 255).
+        skip_damaged: leave out damaged image files; see `open_images`, as for the next two.
+        data_root: where data sets known by name are.
+        download: get such a data set if it is not there.
         workers: processes that decode image files ahead of the network; changes no number.
         batch_size: images that each of them decodes at a time; changes no number, since the network's own batches
             have one size.
@@ -126,7 +132,15 @@ def extract(
     """
     ahead = Ahead.of(workers, batch_size)
     network = find_extractor(extractor, device, weights, outputs, precision, backend)
-    found = features_of(open_images(images, "images", value_range=value_range), network, cache=cache, ahead=ahead)
+    opened = open_images(
+        images,
+        "images",
+        value_range=value_range,
+        skip_damaged=skip_damaged,
+        data_root=data_root,
+        download=download,
+    )
+    found = features_of(opened, network, cache=cache, ahead=ahead)
     missing = [name for name in outputs if name not in found.outputs]
     if missing:
         raise DataError(f"{network.name} gives {', '.join(found.outputs)}, not {', '.join(missing)}")

@@ -185,7 +185,7 @@ def described_network(network: Extractor) -> dict[str, Any]:
         "extractor": network.name,
         "weights_sha256": network.weights_sha256,
         "resize": network.resize,
-        "precision": details.get("precision"),
+        "precision": details.get("precision", "strict"),
         "details": details,
         "size": network.size,
     }

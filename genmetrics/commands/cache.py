@@ -109,13 +109,14 @@ def print_entries(found: list[Listed]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading, right in (("key", 0), ("images", 1), ("of", 0), ("by", 0), ("size", 1), ("written", 0)):
+    for heading, right in (("key", 0), ("images", 1), ("of", 0), ("by", 0), ("size", 1), ("written, UTC", 0)):
         table.add_column(heading, justify="right" if right else "left", overflow="fold")
     for entry in found:
         done = f"{entry.done:,}" if entry.done == entry.n else f"{entry.done:,} of {entry.n:,}"
         by = f"{entry.about.get('extractor', '?')}, {entry.about.get('resize', '?')}"
+        written = entry.used[:16].replace("T", " ")
         of = str(entry.about.get("images", "?"))
-        table.add_row(entry.key[:KEY_DIGITS], done, of, by, size_text(entry.bytes), entry.used)
+        table.add_row(entry.key[:KEY_DIGITS], done, of, by, size_text(entry.bytes), written)
     stdout().print(table)
 
 

@@ -48,7 +48,9 @@ READING = (
     ),
     click.option("--data-root", type=click.Path(path_type=Path), help="Where data sets known by name are."),
     click.option("--download", is_flag=True, help="Get a data set known by name if it is not there."),
-    click.option("--workers", type=click.IntRange(min=0), default=0, help="Processes that decode images ahead."),
+    click.option(
+        "--workers", type=click.IntRange(min=0), default=0, help="Processes that decode images ahead of the network."
+    ),
     click.option(
         "--batch-size",
         type=click.IntRange(min=1),

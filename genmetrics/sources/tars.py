@@ -25,6 +25,7 @@ from genmetrics.sources.places import refuse_huge, visible
 from genmetrics.sources.scratch import Scratch
 
 SUFFIXES_OF_TARS = (".tar", ".tar.gz", ".tgz")
+CLASS = ".cls"
 OPEN_AT_ONCE = 64  # shards
 
 
@@ -63,7 +64,9 @@ def open_tars(tars: list[Path], name: str, options: Options, origin: str) -> Ima
         plain = unpacked(tar, scratch.folder / f"{i}.tar", where) if scratch and tar.suffix.lower() != ".tar" else tar
         list_members(plain, prefix, where, members, bool(options.skip_damaged))
     files = Files(name, origin, partial(tar_reader, members.places))
-    opened = open_files(files, "tar", members.places, options, partial(classes_of, members, name))
+    images = {key_of(file) for file in members.places if file.lower().endswith(SUFFIXES)}
+    found = [file for file in members.places if not (file.lower().endswith(CLASS) and key_of(file) in images)]
+    opened = open_files(files, "tar", found, options, partial(classes_of, members, name))
     cut = tuple(f"{name}: {damage}" for damage in members.damage)
     opened = replace(opened, warnings=cut + opened.warnings)
     return scratch.kept_for(opened) if scratch else opened
@@ -141,7 +144,7 @@ def classes_of(members: Members, name: str, names: list[str]) -> tuple[list[str]
         DataError: samples of a WebDataset hold several images each: which is meant?
     """
     samples = Counter(map(key_of, names))
-    companions = {key_of(file): file for file in members.places if file.lower().endswith(".cls")}
+    companions = {key_of(file): file for file in members.places if file.lower().endswith(CLASS)}
     beside = {key_of(file) for file in members.places if not file.lower().endswith(SUFFIXES)}
     several = next((key for key, n in samples.items() if n > 1 and key in beside), None)
     if several is not None:

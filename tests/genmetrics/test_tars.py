@@ -82,6 +82,7 @@ def test_shards_by_a_pattern_are_one_set(tmp_path):
     assert opened.labels is not None
     assert opened.labels.tolist() == classes.tolist()
     assert opened.kind == "tar"
+    assert opened.warnings == ()
     np.testing.assert_array_equal(np.stack(list(opened.stream(workers=2)))[..., 0], images)
     np.testing.assert_array_equal(stack(f"{tmp_path}/s-{{000,002}}.tar")[..., 0], images[[*range(10), *range(20, 30)]])
     np.testing.assert_array_equal(np.stack(list(pickle.loads(pickle.dumps(opened)).stream()))[..., 0], images)
