@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ class CollapseMonitor:
             ...
             monitor(step)
 
-    It also answers to Lightning's `on_train_batch_end`, so `Trainer(callbacks=[monitor.lightning()])` works.
+    With Lightning: `Trainer(callbacks=[monitor.lightning()])`.
 
     Args:
         sample: returns uint8 images (n, c, h, w), or (images, labels); called every `every` steps.
@@ -161,16 +162,26 @@ class CollapseMonitor:
 
     def lightning(self) -> Any:
         """This monitor as a Lightning callback, whose log gets `ms_ssim`; Lightning is imported here."""
-        try:
-            from lightning.pytorch import Callback
-        except ModuleNotFoundError:
-            from pytorch_lightning import Callback  # pyright: ignore[reportMissingImports]
-        monitor = self
+        base, monitor = lightnings_callback(), self
 
-        class Monitor(Callback):
+        class Monitor(base):
             def on_train_batch_end(self, trainer: Any, module: Any, *rest: Any) -> None:
                 found = monitor(trainer.global_step)
                 if found is not None:
                     module.log("ms_ssim", found.value)
 
         return Monitor()
+
+
+def lightnings_callback() -> Any:
+    """The class Callback of Lightning, under its new name or its old.
+
+    Raises:
+        ModuleNotFoundError: neither is installed.
+    """
+    for module in ("lightning.pytorch", "pytorch_lightning"):
+        try:
+            return import_module(module).Callback
+        except ModuleNotFoundError:
+            continue
+    raise ModuleNotFoundError("a Lightning callback needs Lightning: pip install lightning, or call the monitor")

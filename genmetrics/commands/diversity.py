@@ -276,8 +276,8 @@ def joint_section(joint: Joint, found: Mapping[str, Estimate], accuracy: Mapping
     told = [
         f"Pearson's r of accuracy and MS-SSIM over {joint.classes} classes: {r}.",
         f"{joint.collapsed} classes have an MS-SSIM of {joint.threshold:.3f} or more; "
-        f"{share(joint.unseen_of_collapsed)} of them are recognised in at most {joint.unseen:.0%} of their images. Of the others "
-        f"{share(joint.seen_of_diverse)} are recognised more often than that.",
+        f"{share(joint.unseen_of_collapsed)} of them are recognised in at most {joint.unseen:.0%} of their images. "
+        f"Of the others {share(joint.seen_of_diverse)} are recognised more often than that.",
     ]
     svg = joint_scatter(
         means(found["samples"].details["per_class"]),

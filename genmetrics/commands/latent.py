@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from genmetrics._checks import count
+from genmetrics._checks import DataError, count
 from genmetrics._console import speaking_errors
 from genmetrics.commands._analyses import common_options, deliver, record_of
 
@@ -64,6 +64,9 @@ def latent(
     folder = writable_folder(out) if out is not None else None
     function = latents.find_generator(generator)
     width = latents.latent_width(function, latent_dim)
+    if latents.takes_classes(function) != bool(classes):
+        takes = "takes class numbers: pass --classes" if not classes else "takes latents alone: leave out --classes"
+        raise DataError(f"generator: {generator} {takes}")
     network = find_extractor(extractor, device, weights)
     rng = np.random.default_rng(seed)
     ends = rng.standard_normal((paths, 2, width))
@@ -83,8 +86,8 @@ def latent(
     sections = sections_of(images, found, grid, steps) if folder is not None else []
     lead = (
         f"{count(paths, 'path')} of {steps} images from {generator}, each between two random latents. The evenness is "
-        f"the largest step over the mean step in the features of {network.name}: 1 if all steps are alike, {steps - 1} if "
-        "one step makes the whole change, as where images have been learned by heart."
+        f"the largest step over the mean step in the features of {network.name}: 1 if all steps are alike, "
+        f"{steps - 1} if one step makes the whole change, as where images have been learned by heart."
     )
     deliver(record, TITLE, lead, sections, tables=[], out=folder, as_json=as_json)
 
