@@ -138,10 +138,18 @@ def sections_of(
 ) -> list[Section]:
     """What the page shows: some paths of each kind, and the grid of classes."""
     from genmetrics.records import Picture
-    from genmetrics.reports.analysis import Section
+    from genmetrics.reports.analysis import Section, Table
     from genmetrics.reports.pictures import contact_sheet
+    from genmetrics.reports.wording import number
 
-    sections = []
+    table = Table(
+        ["paths", "evenness and 95% interval", "most even", "least even"],
+        [
+            [way, str(number(f.value, f.low, f.high)), f"{min(f.paths):.2f}", f"{max(f.paths):.2f}"]
+            for way, f in found.items()
+        ],
+    )
+    sections = [Section("Evenness", table=table)]
     for way, all_images in images.items():
         order = np.argsort(found[way].paths, kind="stable")
         chosen = order[np.unique(np.linspace(0, len(order) - 1, DRAWN).astype(int))]

@@ -199,7 +199,7 @@ def nearest_table(found: Mapping[str, Found], sides: Mapping[str, Side], most: i
     for i in order.tolist():
         nearest = nearest_of(found[measure], sides, i)
         sample = int(sides["samples"].features.order[i])
-        rows.append([f"{sample}", f"{nearest['train']}", f"{nearest['distance']:.4g}"])
+        rows.append([f"{sample}", f"{nearest['train']}", f"{nearest['distance']:.{2 if measure == 'l2' else 4}f}"])
     return Table(["sample", "train", unit], rows)
 
 

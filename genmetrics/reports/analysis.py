@@ -45,7 +45,7 @@ def render(title: str, lead: str, sections: Sequence[Section], record: Record) -
         created=moment(record.created),
         warnings=wording.warning_remarks(record),
         intervals=wording.interval_remarks(record),
-        numbers={score.signature: wording.score_number(score) for score in record.scores},
+        numbers=[(score, wording.score_number(score)) for score in record.scores],
         is_wide=is_wide,
         is_digest=is_digest,
         made_with=[
