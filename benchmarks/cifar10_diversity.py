@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import figures
 import networks
 import numpy as np
 import packs
@@ -24,8 +25,7 @@ from genmetrics.analyses.collapse import joint_analysis, share_below_largest_rea
 from genmetrics.reports.curves import joint_scatter
 from genmetrics.reports.plots import class_scatter
 
-HERE = Path(__file__).parent
-RESULT, PICTURES = HERE / "results" / "cifar10_diversity.csv", HERE.parent / "docs" / "pictures"
+RESULT = Path(__file__).parent / "results" / "cifar10_diversity.csv"
 REPEATED, MIXED = ("cat", "ship", "frog"), ("bird", "truck")
 A_CLASS, DIFFERENT, MEAN_OF = 100, 3, 8
 
@@ -72,13 +72,10 @@ def main():
     print(joint)
     with RESULT.open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(table)
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    (PICTURES / "diversity_classes.svg").write_bytes(
-        class_scatter(means["r"], means["s"], "CIFAR-10, five classes damaged")
-    )
+    figures.save("diversity_classes.svg", class_scatter(means["r"], means["s"], "CIFAR-10, five classes damaged"))
     axes, lines = ("MS-SSIM of samples", "accuracy of ResNet-56"), (joint.threshold, joint.unseen)
     svg = joint_scatter(means["s"], seen, "Accuracy against MS-SSIM", axes, lines)
-    (PICTURES / "diversity_joint.svg").write_bytes(svg)
+    figures.save("diversity_joint.svg", svg)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ Writes resolution_strip.png, latent_paths.png and neighbours.png to docs/picture
 
 from __future__ import annotations
 
-from pathlib import Path
-
+import figures
 import numpy as np
 
 from genmetrics.analyses.discriminability import degraded
@@ -17,8 +16,6 @@ from genmetrics.digits import splits
 from genmetrics.extractors.digits_vae import sample
 from genmetrics.metrics.neighbours import nearest_neighbours
 from genmetrics.reports.pictures import contact_sheet, neighbour_sheet
-
-PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 
 
 def resolution_strip():
@@ -47,9 +44,8 @@ def neighbours():
 
 
 def main():
-    PICTURES.mkdir(parents=True, exist_ok=True)
     for draw in (resolution_strip, latent_paths, neighbours):
-        (PICTURES / f"{draw.__name__}.png").write_bytes(draw())
+        figures.save(f"{draw.__name__}.png", draw())
 
 
 if __name__ == "__main__":

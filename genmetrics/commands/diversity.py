@@ -148,7 +148,7 @@ def score_of(
     if joint is not None:
         details |= {"joint": dataclasses.asdict(joint), "accuracy": dict(accuracy)}
     signature = Protocol(
-        name=metric.prefix,
+        name=metric.printed(""),
         n_generated=len(sides["samples"]),
         sizes=sides["samples"].size_text,
         options=samples.options,
@@ -156,7 +156,7 @@ def score_of(
     ).signature
     return Score(
         metric="ms-ssim",
-        name=metric.prefix,
+        name=metric.printed(""),
         value=samples.value,
         low=samples.low,
         high=samples.high,
