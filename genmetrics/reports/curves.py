@@ -76,7 +76,8 @@ def joint_scatter(
 def label_apart(axes: Axes, names: Sequence[Any], x: Sequence[float], y: Sequence[float]) -> None:
     """Write each class above or below its point, or not at all where it would cover another's name."""
     taken: list[tuple[float, float, float]] = []  # left, right and height of the labels that stand
-    scale = 72 / axes.get_figure(root=True).dpi  # pixels to points
+    drawn: Any = axes.get_figure(root=True)
+    scale = 72 / drawn.dpi  # pixels to points
     for name, point in sorted(zip(names, zip(x, y, strict=True), strict=True), key=lambda item: item[1]):
         text = one_line(name)[:LONGEST_LABEL]
         left, height = axes.transData.transform(point) * scale
