@@ -18,6 +18,7 @@ import argparse
 import csv
 from pathlib import Path
 
+import figures
 import networks
 import numpy as np
 import packs
@@ -27,9 +28,7 @@ from genmetrics._console import shown
 from genmetrics.analyses.discriminability import degraded
 from genmetrics.reports.curves import quality_curves
 
-HERE = Path(__file__).parent
-RESULTS, PICTURES = HERE / "results", HERE.parent / "docs" / "pictures"
-PUBLISHED = {32: 24, 64: 54, 128: 81, 256: 81}  # percent, Inception-v3, read off figure 2 of arXiv:1610.09585
+RESULTS = Path(__file__).parent / "results"
 
 
 def rows_of(name, found):
@@ -64,10 +63,8 @@ def main():
     for name in packs.CIFAR10:
         classes.append([name, *(f"{row.per_class[name]['value']:.3f}" for row in curves["CIFAR-10"])])
     write(RESULTS / "discriminability_classes.csv", classes)
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    (PICTURES / "discriminability.svg").write_bytes(
-        quality_curves({name: found.rows for name, found in curves.items()}, "Accuracy against resolution")
-    )
+    svg = quality_curves({name: found.rows for name, found in curves.items()}, "Accuracy against resolution")
+    figures.save("discriminability.svg", svg)
 
 
 def write(path, table):

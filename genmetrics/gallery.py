@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
-from genmetrics.features import Progress, batches
-from genmetrics.metrics.neighbours import nearest_neighbours
+from genmetrics.analyses.copies import by_cosine, by_pixels
+from genmetrics.features import Progress
 from genmetrics.records import Picture, Record, Score
 from genmetrics.reports import pictures, plots
 from genmetrics.sides import Side
@@ -42,10 +39,10 @@ def neighbour_sheet(sides: Mapping[str, Side], seed: int, progress: Progress) ->
     reference, samples = sides[name], sides["generated"].subset(ROWS, seed)
     queries = samples.take(range(len(samples)))
     k = min(NEAREST, len(reference))
-    found = {"cosine": by_features(samples, reference, k)}
+    found = {"cosine": by_cosine(samples.output("features"), reference.output("features"), k)}
     if same_shape(samples, reference):
-        found = {**by_pixels(queries, reference, k, progress), **found}
-    rows = [[reference.take(nearest[i]) for nearest in found.values()] for i in range(len(queries))]
+        found = {**by_pixels(samples, reference, k, progress), **found}
+    rows = [[reference.take(near.indices[i]) for near in found.values()] for i in range(len(queries))]
     headings = [{"l2": "L2 on pixels", "l1": "L1 on pixels", "cosine": "cosine on features"}[key] for key in found]
     what = "training" if name == "train" else "test"
     caption = f"Each sample and its {k} nearest {what} images, nearest first. A near-copy shows at once."
@@ -56,39 +53,6 @@ def neighbour_sheet(sides: Mapping[str, Side], seed: int, progress: Progress) ->
 def same_shape(a: Side, b: Side) -> bool:
     """All images of both sets have one size and the same channels."""
     return set(a.images.sizes) == set(b.images.sizes) and len(a.images.sizes) == 1
-
-
-def by_features(samples: Side, reference: Side, k: int) -> NDArray[np.int64]:
-    """Nearest by cosine of features (n, k); features of length 0 are left pointing along the first axis."""
-    x, y = samples.output("features").astype(np.float64), reference.output("features").astype(np.float64)
-    for z in (x, y):
-        z[~z.any(axis=1), 0] = 1.0
-    return nearest_neighbours(x, y, k, "cosine").indices
-
-
-def by_pixels(
-    queries: list[NDArray[np.uint8]], reference: Side, k: int, progress: Progress
-) -> dict[str, NDArray[np.int64]]:
-    """Nearest by L2 and by L1 on pixels (n, k) each; the reference set streams past in blocks."""
-    channels = max(queries[0].shape[2], reference.images.channels)
-    flat = flattened(queries, channels)
-    best = {metric: (np.empty((len(flat), 0), np.int64), np.empty((len(flat), 0))) for metric in ("l2", "l1")}
-    rows = progress(range(len(reference)), "neighbours on pixels", len(reference))
-    for block in batches(rows, max(k, 50_000_000 // (8 * flat.shape[1] * len(flat)))):
-        pixels = flattened(reference.take(block), channels)
-        for metric, (indices, distances) in best.items():
-            near = nearest_neighbours(flat, pixels, min(k, len(block)), metric)
-            indices = np.concatenate([indices, np.asarray(block)[near.indices]], axis=1)
-            distances = np.concatenate([distances, near.distances], axis=1)
-            order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-            best[metric] = (np.take_along_axis(indices, order, 1), np.take_along_axis(distances, order, 1))
-    return {metric: indices for metric, (indices, _) in best.items()}
-
-
-def flattened(images: list[NDArray[np.uint8]], channels: int) -> NDArray[np.float32]:
-    """Images as rows of pixels in [0, 1]."""
-    stacked = np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
-    return np.divide(stacked.reshape(len(images), -1), 255, dtype=np.float32)
 
 
 def class_scatter(score: Score) -> Iterator[Picture]:

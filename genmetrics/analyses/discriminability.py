@@ -116,7 +116,7 @@ def resolution_discriminability(
     one_of(resize, "resize", RESIZES)
     opened = open_images(images, "images", labels=labels)
     size = one_size(opened)
-    levels, notes = levels_within(resolutions, min(size), opened.name)
+    levels, notes = levels_within(resolutions, min(size))
     network = as_classifier(classifier, device)
     predicted, width = predictions(opened, network, size, levels, resize, progress)
     intended = logit_numbers(opened, width, classes)
@@ -244,7 +244,7 @@ def one_size(images: ImageSet) -> tuple[int, int]:
     return next(iter(images.sizes))
 
 
-def levels_within(resolutions: Iterable[int], native: int, name: str) -> tuple[list[int], tuple[str, ...]]:
+def levels_within(resolutions: Iterable[int], native: int) -> tuple[list[int], tuple[str, ...]]:
     """The resolutions up to `native`, ascending, `native` last; and a note on those left out.
 
     Raises:
@@ -254,7 +254,7 @@ def levels_within(resolutions: Iterable[int], native: int, name: str) -> tuple[l
     if asked and asked[0] < 1:
         raise DataError(f"resolutions must be at least 1 pixel, got {asked[0]}")
     above = [r for r in asked if r > native]
-    note = (f"{name}: images are {native} px, so {', '.join(map(str, above))} px were left out",) if above else ()
+    note = (f"images are {native} px, so {', '.join(map(str, above))} px were left out",) if above else ()
     return [r for r in asked if r < native] + [native], note
 
 
@@ -280,9 +280,9 @@ def degraded(images: Sequence[NDArray[np.uint8]], resolution: int, resize: str) 
 
 def as_classifier(classifier: Any, device: str) -> Extractor:
     """An extractor; of a plain function, one that sees 64 images at a time."""
-    if callable(classifier) and not hasattr(classifier, "batch_size"):
-        return PlainFunction(classifier)
-    return find_extractor(classifier, device)
+    plain = callable(classifier) and not hasattr(classifier, "batch_size")
+    network: Any = PlainFunction(classifier) if plain else classifier
+    return find_extractor(network, device)
 
 
 class PlainFunction:

@@ -81,24 +81,32 @@ def ms_ssim_diversity(
     return diversity_of_pairs(values, drawn, None if labels is None else classes, clamped=clamped, notes=notes)
 
 
-def ms_ssim_estimate(images: Side, *, seed: int = 0, intervals: bool = True) -> Estimate:
+def ms_ssim_estimate(
+    images: Side,
+    *,
+    seed: int = 0,
+    intervals: bool = True,
+    pairs: int | None = None,
+    per_class: bool = True,
+    protocol: str = PROTOCOL,
+) -> Estimate:
     """Mean MS-SSIM of 100 random pairs within each class; of 10,000 pairs of all images where there are no labels.
 
     Classes draw their pairs in the order of their first image, not of their names.
     """
-    found_labels = images.labels
+    found_labels = images.labels if per_class else None
     labels, present = (None, []) if found_labels is None else by_first_image(found_labels)
-    each = PAIRS_WITHOUT_LABELS if labels is None else PAIRS_A_CLASS
+    each = pairs or (PAIRS_WITHOUT_LABELS if labels is None else PAIRS_A_CLASS)
     stack = Stack(images)
-    pairs, classes = draw_pairs(len(stack), labels, each, seed)
-    values, clamped = ms_ssim_of_pairs(stack, pairs, PROTOCOL)
+    drawn, classes = draw_pairs(len(stack), labels, each, seed)
+    values, clamped = ms_ssim_of_pairs(stack, drawn, protocol)
     dropped = () if labels is None else notes_on_dropped_classes(labels)
     found = diversity_of_pairs(
         values,
-        pairs,
+        drawn,
         None if labels is None else classes,
         clamped=clamped,
-        notes=(*notes_on_size(stack.shape, PROTOCOL), *dropped),
+        notes=(*notes_on_size(stack.shape, protocol), *dropped),
     )
     names = images.classes or ()
     table = {names[present[place]]: found.per_class[place] for place in found.per_class}
@@ -113,7 +121,7 @@ def ms_ssim_estimate(images: Side, *, seed: int = 0, intervals: bool = True) -> 
         high=found.high if offered else None,
         interval=f"over pairs of {within}; the unit is the image" if offered else no_interval(intervals),
         options={
-            "protocol": PROTOCOL,
+            "protocol": protocol,
             **pairs_option(each, len(table)),
             "seed": seed,
         },

@@ -242,8 +242,7 @@ def blur(x: torch.Tensor, times: torch.Tensor | float) -> torch.Tensor:
 
     Each axis is a product with a band matrix, OUTPUTS places at a time. Down the columns all images stand on top of
     each other, and what straddles two of them is dropped. What an image gives does not depend on its neighbours, to
-    the last bit. On one core twice to three times as fast as sums of shifted images, more than that faster than
-    `conv2d` or than one band matrix as large as the image.
+    the last bit. On one core 1.3 to 3 times as fast as sums of shifted images (28 to 256 px).
     """
     import torch
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from genmetrics.reports.plots import INK, REAL, RULE, SAMPLES, figure, label, svg
+from genmetrics.reports.plots import INK, LONGEST_LABEL, MOST_LABELS, REAL, RULE, SAMPLES, figure, svg
 from genmetrics.reports.wording import one_line
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 COLOURS = (SAMPLES, "#b4531f", "#6d4aa3", "#2f6fb3", "#7a7d12", "#a33a62")
-MOST_LABELS = 20
+LETTER, LINE = 6.2, 13  # points that a letter is wide and a line is high, at most
 
 
 def quality_curves(
@@ -61,9 +64,26 @@ def joint_scatter(
         axes.axhline(lines[1], color=REAL, linewidth=1, linestyle=(0, (4, 3)), zorder=0)
         axes.plot(across, up, "o", color=SAMPLES, markersize=6 if len(shared) <= MOST_LABELS else 3.5, alpha=0.85)
         axes.margins(0.12)
-        if len(shared) <= MOST_LABELS:
-            label(axes, shared, across, up)
         axes.set_xlabel(names[0], parse_math=False)
         axes.set_ylabel(names[1], parse_math=False)
         axes.set_title(one_line(title), parse_math=False, pad=12)
+        if len(shared) <= MOST_LABELS:
+            drawn.draw_without_rendering()  # so that the points have their places
+            label_apart(axes, shared, across, up)
         return svg(drawn)
+
+
+def label_apart(axes: Axes, names: Sequence[Any], x: Sequence[float], y: Sequence[float]) -> None:
+    """Write each class above or below its point, or not at all where it would cover another's name."""
+    taken: list[tuple[float, float, float]] = []  # left, right and height of the labels that stand
+    drawn: Any = axes.get_figure(root=True)
+    scale = 72 / drawn.dpi  # pixels to points
+    for name, point in sorted(zip(names, zip(x, y, strict=True), strict=True), key=lambda item: item[1]):
+        text = one_line(name)[:LONGEST_LABEL]
+        left, height = axes.transData.transform(point) * scale
+        for rise in (5, -14, 5 + LINE, -14 - LINE):
+            box = (left, left + 6 + LETTER * len(text), height + rise)
+            if all(box[1] < l or r < box[0] or abs(box[2] - h) >= LINE for l, r, h in taken):
+                taken.append(box)
+                axes.annotate(text, point, xytext=(4, rise), textcoords="offset points", color=INK, parse_math=False)
+                break

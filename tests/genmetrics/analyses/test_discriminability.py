@@ -215,7 +215,7 @@ def test_a_network_without_logits_is_refused():
 def test_resolutions_above_native_are_left_out_and_noted():
     found = resolution_discriminability(*dark_and_bright(), mean_colour, (16, 64, 128))
     assert [row.resolution for row in found] == [16, 32]
-    assert found.notes == ("images: images are 32 px, so 64, 128 px were left out",)
+    assert found.notes == ("images are 32 px, so 64, 128 px were left out",)
 
 
 def test_no_resolution_below_1():
