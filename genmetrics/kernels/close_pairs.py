@@ -373,8 +373,8 @@ def largest_ratio(x: NDArray[Any], y: NDArray[Any], radii: NDArray[np.float64]) 
             square = products(px, py, a, b, np.float64)
             error = rounding(px.norm[a] + py.norm[b].max(), x.shape[1], np.float64)[:, None]
             at_least = np.maximum(best, (radii[a, None] / (np.maximum(square, 0) + error)).max(axis=0))
-            with np.errstate(divide="ignore"):
-                close = square <= radii[a, None] / at_least + error
+            everywhere = np.full(square.shape, np.inf)
+            close = square <= np.divide(radii[a, None], at_least, out=everywhere, where=at_least > 0) + error
             rows, columns = np.nonzero(close)
             exact = squared_differences(px, py, rows + a.start, columns + b.start) / px.unit**2
             ratio = np.divide(radii[a][rows], exact, out=np.full(len(exact), np.inf), where=exact > 0)
