@@ -3,7 +3,7 @@
     pip install --no-deps prdc
     python benchmarks/neighbours_speed.py [--n 10000] [--d 2048] [--peer] [--out benchmarks/results/neighbours_speed.csv]
 
-In one process, one after the other: the metrics (one pass, AuthPct's remembered neighbours included), the three bare
+In one process, one after the other: the metrics (one pass, and AuthPct on what is remembered of it), the three bare
 float32 products real x real, generated x generated, real x generated in blocks of 1,024 rows, and with --peer prdc,
 which gives precision, recall, density and coverage. Both wall and CPU seconds are written: on a machine that does
 other work too only CPU seconds compare. Peak memory is the operating system's, less what was resident before. A row
