@@ -75,7 +75,7 @@ def measured(repetitions: int) -> Iterator[dict[str, object]]:
     for population, real, generated in populations():
         for name, (estimate, anew) in STUDIED.items():
             draws = [real] * (len(anew) - 1) + [generated]
-            fixed = [draw(np.random.default_rng(i), N) for i, draw in enumerate(draws)]
+            fixed = [draw(np.random.default_rng(1000 + i), N) for i, draw in enumerate(draws)]
 
             def once(random, estimate=estimate, draws=draws, anew=anew, fixed=fixed):
                 sets = [draw(random, N) if new else held for draw, new, held in zip(draws, anew, fixed, strict=True)]
