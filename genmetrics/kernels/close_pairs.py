@@ -376,6 +376,17 @@ def squared_differences(
     return squares
 
 
+def all_squares(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+    """|x_i - y_j|^2 of small sets, all held, (n, m); the small ones are off by rounding of the large ones."""
+    centre = centre_of(x)
+    p, q = x - centre, y - centre
+    square = p @ q.T
+    square *= -2
+    square += np.square(p).sum(axis=1)[:, None]
+    square += np.square(q).sum(axis=1)
+    return np.maximum(square, 0, out=square)
+
+
 def largest_ratio(x: NDArray[Any], y: NDArray[Any], radii: NDArray[np.float64]) -> NDArray[np.float64]:
     """max over i of radii_i / |x_i - y_j|^2 for each y_j, (m,); inf where some x_i is y_j.
 

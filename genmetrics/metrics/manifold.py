@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from genmetrics._checks import as_features, same_width
 from genmetrics.intervals import share_estimate, share_of_parts, variance_of_mean, variances_of_parts
-from genmetrics.kernels.close_pairs import Between, Nearest, between, largest_ratio, within
-from genmetrics.kernels.pairwise import all_squares
+from genmetrics.kernels.close_pairs import Between, Nearest, all_squares, between, largest_ratio, within
 from genmetrics.records import Estimate
 
 PRECISION_K, COVERAGE_K = 3, 5  # of the papers

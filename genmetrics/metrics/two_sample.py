@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genmetrics._checks import as_features, one_of, same_width
 from genmetrics.intervals import share_of_parts, variances_of_parts, wilson
-from genmetrics.kernels.pairwise import all_squares
+from genmetrics.kernels.close_pairs import all_squares
 from genmetrics.metrics.manifold import pass_over
 from genmetrics.records import Estimate
 
