@@ -3,9 +3,9 @@
     pip install --no-deps prdc
     python benchmarks/neighbours_speed.py [--n 10000] [--d 2048] [--peer] [--out benchmarks/results/neighbours_speed.csv]
 
-In one process, one after the other: the metrics; the three bare float32 products in blocks of 1,024 rows; with --peer
-prdc. Wall and CPU seconds are both written: on a machine that does other work too, only CPU seconds compare. Peak
-memory is the system's, less what was resident before. A row is added to the file, or replaces that of the same n, d.
+In one process, one after the other: the metrics, the three bare float32 products (in blocks of 1,024 rows), and with
+--peer prdc. Wall and CPU seconds are both written; only CPU seconds compare where the machine does other work too.
+Peak memory is the system's, less what was resident before. A row is added to the file, or replaces that of its n, d.
 """
 
 from __future__ import annotations
