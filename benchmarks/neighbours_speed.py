@@ -1,7 +1,7 @@
 """What do precision, recall, density, coverage and AuthPct cost above the bare matrix products, in time and memory?
 
     pip install --no-deps prdc
-    python benchmarks/neighbours_speed.py [--n 10000] [--d 2048] [--peer] [--out benchmarks/results/neighbours_speed.csv]
+    python benchmarks/neighbours_speed.py [--n 10000] [--d 2048] [--peer] [--out FILE.csv]
 
 In one process, one after the other: the metrics, the three bare float32 products (in blocks of 1,024 rows), and with
 --peer prdc. Wall and CPU seconds are both written; only CPU seconds compare where the machine does other work too.
