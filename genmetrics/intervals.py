@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from genmetrics.records import Z95, Estimate
 
-PART, SMALLEST_PART, PAIRS = 1000, 20, 60  # images in a part of a set; pairs of parts that a variance is taken over
+PART, SMALLEST_PART, PAIRS = 1000, 20, 40  # images in a part of a set; pairs of parts that a variance is taken over
 
 
 def variance_of_mean(influence: NDArray[np.float64]) -> float:

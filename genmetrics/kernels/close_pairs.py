@@ -24,8 +24,9 @@ from genmetrics.kernels.neighbours import largest_deviation
 
 SIDE = 1024  # rows and columns of a block: 4 MiB of float32
 OPEN = 64  # float32 may leave open one pair in so many before float64 is asked
-DIFFERENCES = 1 << 17  # numbers in a block of differences: 1 MiB
-REMEMBERED = 8  # results kept for whoever asks for the same again
+DIFFERENCES = 1 << 16  # numbers in a block of differences: 512 KiB
+REMEMBERED = 12  # results kept for whoever asks for the same again
+MEMORY: OrderedDict[tuple[Any, ...], Any] = OrderedDict()  # function and contents of its arguments -> result
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -57,20 +58,27 @@ class Counts(NamedTuple):
 
 
 def remembered(function: Function) -> Function:
-    """Results of the last few calls are kept: metrics that rest on the same pass share it."""
-    memory: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+    """Results of the last calls are kept: metrics that rest on the same pass share it."""
 
     @wraps(function)
     def once(*arguments: Any) -> Any:
-        key = tuple(content(argument) for argument in arguments)
-        if key not in memory:
-            memory[key] = function(*arguments)
-        memory.move_to_end(key)
-        while len(memory) > REMEMBERED:
-            memory.popitem(last=False)
-        return memory[key]
+        key = (function.__name__, *(content(argument) for argument in arguments))
+        if key not in MEMORY:
+            MEMORY[key] = function(*arguments)
+        MEMORY.move_to_end(key)
+        while len(MEMORY) > REMEMBERED:
+            MEMORY.popitem(last=False)
+        return MEMORY[key]
 
     return once  # pyright: ignore[reportReturnType]
+
+
+def nearest_between(x: NDArray[Any], y: NDArray[Any]) -> tuple[Nearest, Nearest]:
+    """The nearest y of each x and the nearest x of each y, from any pass over these sets that is remembered."""
+    key = ("between", content(x), content(y))
+    known = (found for call, found in MEMORY.items() if call[:3] == key)
+    found = next(known, None) or between(x, y, np.empty((len(x), 0)), np.empty((len(y), 0)))
+    return found.nearest_y, found.nearest_x
 
 
 def content(argument: Any) -> Any:
@@ -288,21 +296,25 @@ def close_pairs(x: Points, y: Points, a: slice, b: slice, limits: Limits) -> Pai
 
 
 def sieved(x: Points, y: Points, a: slice, b: slice, limits: Limits, dtype: type) -> NDArray[np.intp]:
-    """Flat indices in the block of all pairs that the products cannot rule out."""
+    """Flat indices in the block of all pairs that the products cannot rule out.
+
+    First by the largest error in a row or column, then, among what is left, by each pair's own.
+    """
     square = products(x, y, a, b, dtype)
-    d = x.given.shape[1]
+    d, unit = x.given.shape[1], x.unit**2
     if limits.columns is None:
         np.fill_diagonal(square, np.inf)
-    unit = x.unit**2
-    error = rounding(x.norm[a] + y.norm[b].max(), d, dtype)
-    rows = reaches(square, limits.rows / unit, limits.row_reach / unit, error, limits.k, dtype)
-    if limits.columns is None:
-        return np.flatnonzero((square <= rows[:, None]).ravel())
-    error = rounding(y.norm[b] + x.norm[a].max(), d, dtype)
-    columns = reaches(square.T, limits.columns / unit, limits.column_reach / unit, error, limits.k, dtype)
-    close = square <= rows[:, None]
-    close |= square <= columns
-    return np.flatnonzero(close.ravel())
+    u, v = x.norm[a], y.norm[b]
+    rows = reaches(square, limits.rows / unit, limits.row_reach / unit, (u, v), d, limits.k)
+    close = square <= rounded_up(rows + rounding(u + v.max(), d, dtype), dtype)[:, None]
+    columns = np.full(len(v), -np.inf)
+    if limits.columns is not None:
+        columns = reaches(square.T, limits.columns / unit, limits.column_reach / unit, (v, u), d, limits.k)
+        close |= square <= rounded_up(columns + rounding(v + u.max(), d, dtype), dtype)
+    found = np.flatnonzero(close.ravel())
+    i, j = np.divmod(found, b.stop - b.start)
+    error = rounding(u[i] + v[j], d, dtype)
+    return found[square.ravel()[found] <= np.maximum(rows[i], columns[j]) + error]
 
 
 def products(x: Points, y: Points, a: slice, b: slice, dtype: type) -> NDArray[Any]:
@@ -319,17 +331,22 @@ def reaches(
     square: NDArray[Any],
     limit: NDArray[np.float64],
     reach: NDArray[np.float64] | float,
-    error: NDArray[np.float64],
+    norms: tuple[NDArray[np.float64], NDArray[np.float64]],
+    d: int,
     k: int,
-    dtype: type,
-) -> NDArray[Any]:
-    """Up to which computed square a pair of each row may matter."""
+) -> NDArray[np.float64]:
+    """Up to which true square a pair of each row may matter."""
     unknown = np.isinf(limit)
-    if unknown.any():
-        kth = np.partition(square[unknown], min(k, square.shape[1]) - 1, axis=1)[:, min(k, square.shape[1]) - 1]
+    if unknown.any() and square.shape[1] >= k:
+        at_most = square[unknown] + rounding(norms[0][unknown, None] + norms[1], d, square.dtype.type)
         limit = limit.copy()
-        limit[unknown] = kth + error[unknown] if square.shape[1] >= k else np.inf
-    return np.nextafter((np.maximum(limit, reach) + error).astype(dtype), dtype(np.inf))
+        limit[unknown] = np.partition(at_most, k - 1, axis=1)[:, k - 1]
+    return np.maximum(limit, reach)
+
+
+def rounded_up(limit: NDArray[np.float64], dtype: type) -> NDArray[Any]:
+    """The limits in `dtype`, none of them lower than it was."""
+    return np.nextafter(limit.astype(dtype), dtype(np.inf))
 
 
 def rounding(norms: NDArray[np.float64], d: int, dtype: type) -> NDArray[np.float64]:
@@ -353,9 +370,21 @@ def squared_differences(
     step = max(1, DIFFERENCES // x.given.shape[1])
     for start in range(0, len(differ), step):
         some = differ[start : start + step]
-        difference = x.given[rows[some]].astype(np.float64) - y.given[columns[some]]
+        difference = x.given[rows[some]].astype(np.float64)
+        difference -= y.given[columns[some]]
         squares[some] = np.square(difference, out=difference).sum(axis=1)
     return squares
+
+
+def all_squares(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+    """|x_i - y_j|^2 of small sets, all held, (n, m); the small ones are off by rounding of the large ones."""
+    centre = centre_of(x)
+    p, q = x - centre, y - centre
+    square = p @ q.T
+    square *= -2
+    square += np.square(p).sum(axis=1)[:, None]
+    square += np.square(q).sum(axis=1)
+    return np.maximum(square, 0, out=square)
 
 
 def largest_ratio(x: NDArray[Any], y: NDArray[Any], radii: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -373,8 +402,8 @@ def largest_ratio(x: NDArray[Any], y: NDArray[Any], radii: NDArray[np.float64]) 
             square = products(px, py, a, b, np.float64)
             error = rounding(px.norm[a] + py.norm[b].max(), x.shape[1], np.float64)[:, None]
             at_least = np.maximum(best, (radii[a, None] / (np.maximum(square, 0) + error)).max(axis=0))
-            with np.errstate(divide="ignore"):
-                close = square <= radii[a, None] / at_least + error
+            everywhere = np.full(square.shape, np.inf)
+            close = square <= np.divide(radii[a, None], at_least, out=everywhere, where=at_least > 0) + error
             rows, columns = np.nonzero(close)
             exact = squared_differences(px, py, rows + a.start, columns + b.start) / px.unit**2
             ratio = np.divide(radii[a][rows], exact, out=np.full(len(exact), np.inf), where=exact > 0)

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from genmetrics._checks import as_features, same_width
 from genmetrics.intervals import share_estimate, share_of_parts, variance_of_mean, variances_of_parts
-from genmetrics.kernels.close_pairs import Between, Nearest, between, largest_ratio, within
-from genmetrics.kernels.neighbours import k_nearest
+from genmetrics.kernels.close_pairs import Between, Nearest, all_squares, between, largest_ratio, within
 from genmetrics.records import Estimate
 
 PRECISION_K, COVERAGE_K = 3, 5  # of the papers
@@ -154,6 +153,7 @@ def ks_of(near: Nearest, k: int) -> list[int]:
 
 def recall_terms(real: Any, generated: Any, k: int) -> NDArray[np.bool_]:
     """Which real images lie in the generated manifold, (n,)."""
+    checked(real, generated, k)
     as_features(generated, "generated", at_least=k + 1)
     recall = terms_of(real, generated, k).recall
     assert recall is not None
@@ -222,6 +222,6 @@ def coverage_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bo
 
 
 def coverage_of_part(x: NDArray[Any], y: NDArray[Any]) -> float:
-    """Coverage of a part of the sets, by FAISS."""
-    own = k_nearest(x, x, COVERAGE_K + 1, "l2")[1][:, COVERAGE_K]
-    return float((k_nearest(x, y, 1, "l2")[1][:, 0] < own).mean())
+    """Coverage of a part of the sets, all its pairs held."""
+    kth = np.partition(all_squares(x, x), COVERAGE_K, axis=1)[:, COVERAGE_K]  # the nearest of all is itself
+    return float((all_squares(x, y).min(axis=1) < kth).mean())

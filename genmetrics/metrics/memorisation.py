@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, as_features, blocks, one_of, same_width
 from genmetrics.intervals import share_estimate
-from genmetrics.kernels.close_pairs import Nearest, between, within
+from genmetrics.kernels.close_pairs import Nearest, nearest_between, within
 from genmetrics.records import Estimate
 
 CELLS = 3  # k-means cells of C_T, as in dgm-eval
@@ -176,7 +176,7 @@ def three_sets(train: Any, test: Any, generated: Any) -> tuple[NDArray[Any], NDA
 
 def nearest_train(train: NDArray[Any], queries: NDArray[Any]) -> Nearest:
     """The nearest training image of each query; the pass is remembered."""
-    return between(train, queries, np.empty((len(train), 0)), np.empty((len(queries), 0))).nearest_x
+    return nearest_between(train, queries)[1]
 
 
 def authentic(train: NDArray[Any], generated: NDArray[Any]) -> NDArray[np.bool_]:
