@@ -228,7 +228,7 @@ def test_nan_is_refused_with_its_row(kind):
 
 
 def test_equal_images_that_stand_together_do_not_lower_the_estimate():
-    """In order of content digest the copies of one image are neighbours: contiguous splits would hold one class each."""
+    """In order of content digest copies of one image are neighbours: contiguous splits would hold one class each."""
     sorted_by_class = 9.0 * np.repeat(np.eye(10), 100, axis=0)
     assert inception_score(logits=sorted_by_class).value < 1.1
     assert inception_score_estimate(sorted_by_class).value > 8.5
