@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from genmetrics.analyses.ms_ssim import diversity_of_pairs, draw_pairs, ms_ssim, ms_ssim_of_pairs
+from genmetrics.analyses.ms_ssim import ms_ssim, ms_ssim_of_pairs
+from genmetrics.analyses.pairs import diversity_of_pairs, draw_pairs
 
 RESULT = Path(__file__).parent / "results" / "coverage_ms_ssim.csv"
 FIELDS = [

@@ -27,6 +27,7 @@ Range: TypeAlias = tuple[float, float]
 RANGES: tuple[Range, ...] = ((0, 1), (-1, 1), (0, 255))  # the values of black and white
 LAYOUTS = ("nhwc", "nchw")
 IMAGE_KEYS = ("arr_0", "x", "images", "samples", "data")  # in an npz
+STATISTICS = "it also holds statistics (mu, sigma), which are not used, because its images are"
 LABEL_KEYS = ("y", "labels", "label", "arr_1")
 BLOCK_BYTES = 1 << 22  # of an array at a time
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
@@ -277,13 +278,13 @@ def keys_of(path: Path, where: str) -> tuple[str, np.ndarray | None, tuple[str, 
         if len(found) != 1:
             held = ", ".join(f"{key} {shape}" for key, (shape, _, _) in headers.items()) or "no arrays"
             raise DataError(f"{where} holds {held}; save one array of images, under the key 'images'")
-        notes: tuple[str, ...] = ()
+        notes = beside = (STATISTICS,) if {"mu", "sigma"} <= headers.keys() else ()
         for key in LABEL_KEYS:
             shape, _, dtype = headers.get(key, ((), False, np.dtype(float)))
             n = headers[found[0]][0][0]
             if shape == (n,) and dtype.kind in "ui":
                 with archive.open(f"{key}.npy") as file:
-                    return found[0], np.lib.format.read_array(file, allow_pickle=False), ()
+                    return found[0], np.lib.format.read_array(file, allow_pickle=False), beside
             if key in headers and key != found[0]:
                 notes += (f"'{key}' holds {dtype} of shape {shape}, not an integer for each of {n} images: no labels",)
     return found[0], None, notes

@@ -19,6 +19,11 @@ from genmetrics._checks import DataError, count
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
+
+class UnreadableError(DataError):
+    """The bytes are not those of a whole image."""
+
+
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 GREY_MODES = ("1", "L", "LA")
 COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "CMYK")
@@ -51,7 +56,7 @@ def inspect(data: bytes, where: str) -> Header:
         DataError: not an image, damaged, empty, too large, animated, deeper than 8 bits, or transparent.
     """
     if not data:
-        raise DataError(f"{where} is empty, 0 bytes; remove it or save it again")
+        raise UnreadableError(f"{where} is empty, 0 bytes; remove it or save it again")
     with pillow(where):
         image = open_image(data)
         width, height = image.size
@@ -100,11 +105,11 @@ def pillow(where: str) -> Iterator[None]:
     except DataError:
         raise
     except Image.UnidentifiedImageError:
-        raise DataError(f"{where} is not an image that Pillow can read; remove it or save it again") from None
+        raise UnreadableError(f"{where} is not an image that Pillow can read; remove it or save it again") from None
     except Image.DecompressionBombError:
         raise DataError(f"{where} has more than the {MAX_PIXELS} pixels that an image may have") from None
     except Exception as error:  # a damaged file makes Pillow's readers raise nearly anything
-        raise DataError(f"{where} is damaged ({error}); remove it or save it again") from None
+        raise UnreadableError(f"{where} is damaged ({error}); remove it or save it again") from None
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = lenient
 

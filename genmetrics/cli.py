@@ -13,7 +13,9 @@ COMMANDS = {  # name -> what it does, in the order of --help; the command is com
     "metrics": "List every metric: direction, range, what it needs, cost, paper.",
     "sensitivity": "Which metric sees which damage to real images: values, pictures, a page.",
     "compare": "Is one set of samples better? The difference of two records.",
+    "ais": "Log-likelihood of a decoder by annealed importance sampling.",
     "leaderboard": "Records ranked among equal signatures.",
+    "features": "Write the features of images, or their statistics, to a file.",
     "cache": "List, check or remove the features that earlier runs kept.",
     "demo": "Score four sets of digits that come with the package.",
 }

@@ -19,8 +19,9 @@ import genmetrics
 from genmetrics._checks import DataError, UnsuitableError
 from genmetrics.cautions import warnings_about
 from genmetrics.extractors import DEFAULT, Extractor, find_extractor
-from genmetrics.features import Ahead, Progress, features_of, silent
+from genmetrics.features import Ahead, Progress, silent
 from genmetrics.metrics import METRICS, Metric, find_metric
+from genmetrics.precomputed import opened_before, recorded_network, side_of
 from genmetrics.protocols import PROTOCOLS, Protocol, joined
 from genmetrics.records import Estimate, Record, Score
 from genmetrics.sides import Side
@@ -44,7 +45,12 @@ def evaluate(
     out: str | Path | None = None,
     *,
     weights: str | Path | None = None,
+    precision: str = "strict",
+    backend: str = "auto",
     value_range: tuple[float, float] | None = None,
+    skip_damaged: bool | None = None,
+    data_root: str | Path | None = None,
+    download: bool = False,
     cache: bool = True,
     workers: int = 0,
     batch_size: int | None = None,
@@ -55,7 +61,8 @@ def evaluate(
     """Score generated images against real ones.
 
     Args:
-        real: held-out real images: a folder, .zip, .npz, .npy, array or tensor (see `genmetrics.open_images`).
+        real: held-out real images: a folder, archive, array, data set ... (see `genmetrics.open_images`); or their
+            features or statistics (a file written by `genmetrics features`, an .npz with mu and sigma, `Moments`).
         generated: the samples, likewise.
         train: the real images that the generator was trained on; they give each number its 'real data' baseline.
         metrics: names from METRICS; None takes the usual panel, as far as the extractor serves it. A mapping
@@ -68,7 +75,12 @@ def evaluate(
         device: for the network: "auto", "cpu", "cuda", ...
         out: a folder for record.json and report.html.
         weights: the published weights of `inception-v3-tf2015`, if they are not where they are looked for.
+        precision: "strict" (float32), "tf32" or "bf16"; a number from less than float32 has that in its signature.
+        backend: what runs the network, from `genmetrics.extractors.BACKENDS`; it changes no number beyond rounding.
         value_range: black and white of float images: (0, 1), (-1, 1) or (0, 255).
+        skip_damaged: leave out damaged image files, counted in a warning; see `genmetrics.open_images`.
+        data_root: where data sets known by name (`cifar10:test`) are.
+        download: get such a data set if it is not there.
         cache: keep features for the next run.
         workers: processes that decode image files ahead of the network; changes no number.
         batch_size: images that each of them decodes at a time; changes no number, since the network's own batches
@@ -90,26 +102,32 @@ def evaluate(
     chosen, own = chosen_metrics(metrics)
     folder = writable_folder(out) if out is not None else None
     ahead = Ahead.of(workers, batch_size)
-    network = find_extractor(
-        DEFAULT if extractor is None else extractor, device, weights, outputs=wanted_outputs(chosen or [])
-    )
-    refuse_what_it_lacks(chosen, network)
+    reading = {"value_range": value_range, "skip_damaged": skip_damaged, "data_root": data_root, "download": download}
     given = {"real": real, "generated": generated, **({} if train is None else {"train": train})}
+    stored = opened_before(given)
+    if extractor is None and stored.keys() == given.keys():
+        network = recorded_network(stored.values())
+    else:
+        name = DEFAULT if extractor is None else extractor
+        extra = wanted_outputs(chosen or [])
+        network = find_extractor(name, device, weights, extra, precision=precision, backend=backend)
+    refuse_what_it_lacks(chosen, network)
     opened = {
-        name: open_images(source, name, value_range=value_range, labels=labels if name == "generated" else None)
+        name: stored.get(name) or open_images(source, name, labels=labels if name == "generated" else None, **reading)
         for name, source in given.items()
     }
     enough_images(opened["generated"], n_images, protocols)
     same_image_size(opened, network)
     channels = max(images.channels for images in opened.values())
     how = {"channels": channels, "cache": cache, "ahead": ahead, "progress": progress}
-    sides = {name: Side.of(images, features_of(images, network, **how)) for name, images in opened.items()}
+    sides = {name: side_of(images, network, **how) for name, images in opened.items()}
     if n_images is not None:
         sides["generated"] = sides["generated"].subset(n_images, seed)
     if chosen is None:
-        outputs = sides["generated"].features.outputs
+        outputs = network.outputs if sides["generated"].moments else sides["generated"].features.outputs
         chosen = [name for name, metric in METRICS.items() if metric.panel and not lacking(metric, outputs)]
-    refuse_what_it_lacks(chosen, network, sides["generated"].features.outputs)
+    elif sides["generated"].moments is None:
+        refuse_what_it_lacks(chosen, network, sides["generated"].features.outputs)
     scores, left_out = [], []
     for name in progress(chosen, "metrics", len(chosen)):
         try:
@@ -121,7 +139,7 @@ def evaluate(
     scores += [own_score(name, function, sides, network) for name, function in own.items()]
     record = Record(
         scores=tuple(scores),
-        inputs={name: {**side.images.summary(), "content": side.features.digest} for name, side in sides.items()},
+        inputs={name: {**side.images.summary(), "content": side.digest} for name, side in sides.items()},
         extractor=described(network, sides["generated"]),
         seed=seed,
         warnings=(*warnings_about(sides, network), *left_out),
@@ -219,6 +237,8 @@ def score_of(
     estimate = estimate_of(metric, sides, seed, intervals)
     baseline = None
     stand_in = sides.get(metric.stand_in)
+    if stand_in is not None and not stand_in.can_be_scored_by(outputs_of(metric, "generated")):
+        stand_in = None
     if stand_in is not None and metric.needs == ("generated.images",):
         stand_in = stand_in.grouped_like(generated)
     notes = estimate.notes
@@ -235,6 +255,9 @@ def score_of(
             "of": metric.stand_in,
             "details": at_best.details,
         }
+    details = estimate.details
+    if metric.excess and baseline is not None:
+        details = {**details, **excess(estimate.value, baseline["value"])}
     return Score(
         metric=name,
         name=metric.printed(network.name),
@@ -248,11 +271,22 @@ def score_of(
         n_real=len(real) if "real" in metric.sides else 0,
         n_generated=len(generated),
         signature=signature_of(metric, sides, network, estimate),
-        details=estimate.details,
+        details=details,
         notes=notes,
         baseline=baseline,
         summary=metric.summary,
     )
+
+
+def outputs_of(metric: Metric, side: str) -> list[str]:
+    """What a metric needs of a side."""
+    return [need.split(".")[1] for need in metric.needs if need.split(".")[0] == side]
+
+
+def excess(value: float, real_data: float) -> dict[str, float]:
+    """How far a value lies above that of as many real images: by how much, and how many times."""
+    above = {"excess_over_real_data": value - real_data}
+    return {**above, "ratio_to_real_data": value / real_data} if real_data > 0 else above
 
 
 def estimate_of(metric: Metric, sides: Mapping[str, Side], seed: int, intervals: bool) -> Estimate:
@@ -266,7 +300,13 @@ def estimate_of(metric: Metric, sides: Mapping[str, Side], seed: int, intervals:
         side, output = need.split(".")
         if side not in sides:
             raise UnsuitableError(f"{metric.function} needs the {side} set; pass --{side}-set ({side}=)")
-        arguments.append(sides[side] if output == "images" else sides[side].output(output))
+        moments = sides[side].moments
+        if output == "images":
+            arguments.append(sides[side].with_images())
+        elif moments is not None and metric.of_moments:
+            arguments.append(moments)
+        else:
+            arguments.append(sides[side].output(output))
     return metric.compute()(*arguments, seed=seed, intervals=intervals)
 
 
@@ -281,12 +321,9 @@ def signature_of(metric: Metric, sides: Mapping[str, Side], network: Extractor, 
         n_generated=len(generated),
         features=None if of_images else f"{network.name}/{generated.output_name(output)}{weights}",
         resize="none" if of_images else network.resize,
+        precision="strict" if of_images else getattr(network, "details", {}).get("precision", "strict"),
         sizes=generated.size_text if of_images or network.size is None else "",
-        references={
-            side: f"{len(sides[side])}@{sides[side].features.digest[:8]}"
-            for side in metric.sides
-            if side != "generated"
-        },
+        references={side: sides[side].reference for side in metric.sides if side != "generated"},
         options=estimate.options,
         revision=metric.revision,
     ).signature

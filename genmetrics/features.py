@@ -94,6 +94,8 @@ def extract(
     *,
     device: str = "auto",
     weights: str | Path | None = None,
+    precision: str = "strict",
+    backend: str = "auto",
     cache: bool = True,
     value_range: Any = None,
     workers: int = 0,
@@ -108,6 +110,8 @@ def extract(
             `genmetrics.extractors.inception_network.OUTPUTS`.
         device: "auto", "cpu", "cuda", ...
         weights: the published weights of `inception-v3-tf2015`, if they are not where they are looked for.
+        precision: "strict" (float32), "tf32" or "bf16".
+        backend: what runs the network, from `genmetrics.extractors.BACKENDS`.
         cache: keep features for the next run.
         value_range: black and white of float images: (0, 1), (-1, 1) or (0, 255).
         workers: processes that decode image files ahead of the network; changes no number.
@@ -121,7 +125,7 @@ def extract(
         DataError: images or network cannot be used, or the network lacks an output.
     """
     ahead = Ahead.of(workers, batch_size)
-    network = find_extractor(extractor, device, weights, outputs)
+    network = find_extractor(extractor, device, weights, outputs, precision, backend)
     found = features_of(open_images(images, "images", value_range=value_range), network, cache=cache, ahead=ahead)
     missing = [name for name in outputs if name not in found.outputs]
     if missing:

@@ -20,8 +20,10 @@ ROWS, NEAREST = 8, 3  # samples in the neighbour sheet, neighbours of each
 def pictures_of(record: Record, sides: Mapping[str, Side], seed: int, progress: Progress) -> Iterator[Picture]:
     """Every picture that can be drawn of this record."""
     for name in ("generated", "real"):
-        yield contact_sheet(name, sides[name], seed)
-    yield neighbour_sheet(sides, seed, progress)
+        if sides[name].has_images:
+            yield contact_sheet(name, sides[name], seed)
+    if all(sides[name].has_images for name in ("generated", "train" if "train" in sides else "real")):
+        yield neighbour_sheet(sides, seed, progress)
     for score in record.scores:
         yield from class_scatter(score)
 

@@ -8,15 +8,53 @@ variance is twice too large.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genmetrics.records import Z95, Estimate
+
+PART, SMALLEST_PART, PAIRS = 1000, 20, 60  # images in a part of a set; pairs of parts that a variance is taken over
+
 
 def variance_of_mean(influence: NDArray[np.float64]) -> float:
     """Variance of the mean of n independent values, (n,)."""
     return float(influence.var(ddof=1) / len(influence))
+
+
+def wilson(share: float, trials: float) -> tuple[float, float]:
+    """95% interval of a share found in so many independent trials (effective ones: any number above 0).
+
+    Source: Wilson (1927), JASA 22, 209-212.
+    """
+    z2 = Z95**2
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    reach = Z95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    return max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach))
+
+
+def share_estimate(
+    share: float, trials: float, interval: str, *, over_generated: bool = False, scale: float = 1.0, **rest: Any
+) -> Estimate:
+    """`scale` times a share, with Wilson's interval; `over_generated`: the generated images are the trials.
+
+    The standard error is the interval's half-width over 1.96: never 0, not even where the share is 0 or 1.
+    """
+    low, high = wilson(share, trials)
+    error = scale * (high - low) / (2 * Z95)
+    return Estimate(
+        scale * share,
+        std_error=error,
+        std_error_generated=error if over_generated else None,
+        low=scale * low,
+        high=scale * high,
+        interval=interval,
+        **rest,
+    )
 
 
 def second_order_corrected(at_n: float, at_half: np.floating[Any] | float) -> float:
@@ -35,3 +73,35 @@ def random_halves(n: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]
     """Two disjoint random halves of 0..n-1; the odd one out is in neither."""
     order = np.random.default_rng(seed).permutation(n)
     return order[: n // 2], order[n // 2 : 2 * (n // 2)]
+
+
+def variances_of_parts(
+    x: NDArray[Any], y: NDArray[Any], statistic: Callable[[NDArray[Any], NDArray[Any]], float], seed: int
+) -> tuple[float, float]:
+    """Variance of a statistic of two sets: over both of them, and over the second for a given first.
+
+    For statistics of neighbours, whose terms depend on each other. Both sets are cut at random into as many parts, at
+    least two, of up to PART images; the variance over parts, less by their number, is that of the whole. Repeated
+    with other cuts until PAIRS pairs of parts were seen.
+
+    Source: subsampling with the rate 1/n, Politis, Romano & Wolf (1999), chapter 3.
+    """
+    random = np.random.default_rng(seed)
+    cuts = min(max(2, math.ceil(max(len(x), len(y)) / PART)), min(len(x), len(y)) // SMALLEST_PART)
+    both, given_first = [], []
+    for _ in range(math.ceil(PAIRS / cuts)):
+        first, second = ([z[rows] for rows in np.array_split(random.permutation(len(z)), cuts)] for z in (x, y))
+        turned = (second, [*second[1:], second[0]])
+        values = np.array([[statistic(a, b) for a, b in zip(first, other, strict=True)] for other in turned])
+        both.append(values.var(axis=1, ddof=1).mean())
+        given_first.append(np.square(values[0] - values[1]).mean() / 2)
+    return float(np.mean(both)) / cuts, float(np.mean(given_first)) / cuts
+
+
+def share_of_parts(share: float, both: float, given_first: float, most: int, **rest: Any) -> Estimate:
+    """A share with Wilson's interval for as many independent trials (at most `most`) as have the variance `both`."""
+    spread = share * (1 - share)
+    trials = most if both * most <= spread or spread == 0 else max(1.0, spread / both)
+    found = share_estimate(share, trials, "over real and generated images", **rest)
+    part = math.sqrt(min(1.0, given_first / both)) if both > 0 else 1.0
+    return replace(found, std_error_generated=(found.std_error or 0.0) * part)

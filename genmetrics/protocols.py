@@ -20,6 +20,7 @@ class Protocol:
     n_generated: int
     features: str | None = None  # extractor/output@first digits of the weights' SHA-256; None: images themselves
     resize: str = "none"
+    precision: str = "strict"  # of the network; told where it is less
     sizes: str = ""  # image sizes, where they are not brought to one
     references: dict[str, str] = field(default_factory=dict)  # train, real -> n@first digits of the content digest
     options: dict[str, Any] = field(default_factory=dict)
@@ -32,6 +33,8 @@ class Protocol:
         if self.features is not None:
             parts.append(f"features:{self.features}")
         parts.append(f"resize:{self.resize}" + (f"-{self.sizes}" if self.sizes else ""))
+        if self.precision != "strict":
+            parts.append(f"precision:{self.precision}")
         parts += [f"{side}:{content}" for side, content in self.references.items()]
         parts += [f"{name}:{value}" for name, value in self.options.items()]
         return "|".join([*parts, f"revision:{self.revision}"])

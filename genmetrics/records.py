@@ -41,6 +41,11 @@ class Estimate:
     notes: tuple[str, ...] = ()  # warnings about this number
 
     @classmethod
+    def bare(cls, value: float, why: str = "intervals were switched off", **rest: Any) -> Estimate:
+        """Value without an interval, and why."""
+        return cls(value, interval=f"no interval: {why}", **rest)
+
+    @classmethod
     def normal(
         cls,
         value: float,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from genmetrics._checks import UnsuitableError
 from genmetrics.features import Features
+from genmetrics.metrics.moments import Moments
 from genmetrics.sources import ImageSet
 
 
@@ -21,13 +22,45 @@ class Side:
     images: ImageSet
     features: Features
     rows: NDArray[np.intp]  # canonical positions
+    moments: Moments | None = None  # in place of features, of which nothing else is known
 
     @classmethod
     def of(cls, images: ImageSet, features: Features) -> Side:
         return cls(images, features, np.arange(images.n))
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.rows) if self.moments is None else self.moments.n
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what the side is of: its images, or its statistics."""
+        return self.features.digest if self.moments is None else self.images.digest
+
+    @property
+    def reference(self) -> str:
+        """How a signature names this side: how many images, and of what content."""
+        return f"{len(self) or 'statistics'}@{self.digest[:8]}"
+
+    @property
+    def has_images(self) -> bool:
+        return self.images.kind not in ("features", "statistics")
+
+    def with_images(self) -> Side:
+        """This side, if its images are known.
+
+        Raises:
+            UnsuitableError: its features or statistics are all that is known.
+        """
+        if not self.has_images:
+            raise UnsuitableError(f"{self.images.origin} holds {self.images.kind}, but images are needed")
+        return self
+
+    def can_be_scored_by(self, needs: Iterable[str]) -> bool:
+        """Whether it can stand where a metric needs these outputs, or "images"."""
+        if self.moments is not None:
+            return False
+        held = self.features.outputs
+        return all(self.has_images if need == "images" else self.output_name(need) in held for need in needs)
 
     def subset(self, n: int, seed: int) -> Side:
         """`n` images drawn without replacement (all, if there are no more)."""
@@ -51,8 +84,12 @@ class Side:
         """An output of the network; "embedding" is its logits, or its features if it has none; "labels" the classes.
 
         Raises:
-            UnsuitableError: labels are asked for, and the images have none.
+            UnsuitableError: statistics are all that is known; or labels are asked for, and the images have none.
         """
+        if self.moments is not None:
+            raise UnsuitableError(
+                f"the {self.images.name} side is statistics alone ({self.images.origin}); give its images or features"
+            )
         if name == "labels":
             return self.class_names()
         return self.features.outputs[self.output_name(name)][self.rows]
@@ -88,8 +125,8 @@ class Side:
 
     @property
     def size_text(self) -> str:
-        """'28x28', or 'mixed'."""
-        if len(self.images.sizes) > 1:
-            return "mixed"
+        """'28x28', 'mixed', or 'unknown' of statistics."""
+        if len(self.images.sizes) != 1:
+            return "mixed" if self.images.sizes else "unknown"
         height, width = next(iter(self.images.sizes))
         return f"{height}x{width}"

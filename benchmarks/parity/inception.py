@@ -89,7 +89,9 @@ def main():
         for peer, (make, resize) in PEERS.items():
             theirs, their_time = outputs_of(make(weights), nchw)
             for path in ("eager", "fast"):
-                network = Inception(resize, theirs, weights=weights, device="cpu", fast=path == "fast")
+                network = Inception(
+                    resize, theirs, weights=weights, device="cpu", backend="eager" if path == "eager" else "auto"
+                )
                 ours, our_time = outputs_of(lambda batch, network=network: network(list(batch)), images)
                 errors = {name: np.linalg.norm(ours[name] - x) / np.linalg.norm(x) for name, x in theirs.items()}
                 half = arguments.n

@@ -10,10 +10,22 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genmetrics._checks import DataError, unknown_name
+from genmetrics._checks import DataError, one_of, unknown_name
 
 MODULE_PREFIX = "module:"
 DEFAULT = "inception-v3-tf2015"  # of `score`, if its weights are there
+PRECISIONS = {
+    "strict": "float32 throughout",
+    "tf32": "products of TF32, sums of float32: NVIDIA GPUs",
+    "bf16": "bfloat16, where the device has it: scores move by more than their intervals",
+}
+BACKENDS = {  # all compute the same function
+    "auto": "openvino on a CPU if it is installed, else torch",
+    "openvino": "OpenVINO, of genmetrics[cpu]: CPU only",
+    "torch": "torch, batch norms folded, channels last",
+    "compile": "the same through torch.compile: minutes to start",
+    "eager": "torch, layer by layer as published",
+}
 
 
 class Extractor(Protocol):
@@ -47,6 +59,8 @@ def find_extractor(
     device: str = "auto",
     weights: str | Path | None = None,
     outputs: Iterable[str] = (),
+    precision: str = "strict",
+    backend: str = "auto",
 ) -> Extractor:
     """The extractor of a name, or the object given.
 
@@ -55,19 +69,27 @@ def find_extractor(
         device: "auto", "cpu", "cuda", ...
         weights: the file of a network whose weights are not part of the package.
         outputs: wanted; a network that can give more than it does by default adds them.
+        precision: a name from PRECISIONS; less than "strict" is for networks that take it.
+        backend: a name from BACKENDS, of `inception-v3-tf2015`.
 
     Raises:
         UnknownNameError: no such name; the nearest is suggested.
         DataError: the checkpoint or the weights cannot be used.
     """
-    if isinstance(extractor, str) and extractor.partition("@")[0] == DEFAULT:
+    one_of(precision, "precision", PRECISIONS)
+    one_of(backend, "backend", BACKENDS)
+    named = extractor if isinstance(extractor, str) else type(extractor).__name__
+    if named.partition("@")[0] == DEFAULT:
         from genmetrics.extractors.inception import Inception
 
-        resize = extractor.partition("@")[2] or "tf1-bilinear"
-        return Inception(resize, outputs, device=device, weights=weights)
+        resize = named.partition("@")[2] or "tf1-bilinear"
+        return Inception(resize, outputs, device=device, weights=weights, precision=precision, backend=backend)
+    if backend != "auto":
+        raise DataError(f"backend: {named} has one; only {DEFAULT} has a choice")
     if weights is not None:
-        named = extractor if isinstance(extractor, str) else type(extractor).__name__
         raise DataError(f"weights: {named} takes no file of weights; only {DEFAULT} does")
+    if precision != "strict":
+        raise DataError(f"precision: {named} computes in float32 only; {DEFAULT} has a choice")
     if not isinstance(extractor, str):
         return checked(extractor)
     if extractor.startswith(MODULE_PREFIX):

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, one_of
 from genmetrics.extractors import EXTRACTORS, pick_device
-from genmetrics.extractors.inception_network import OUTPUTS, InceptionNetwork, fold_batch_norms
-from genmetrics.extractors.precision import strict
+from genmetrics.extractors.backends import run_by
+from genmetrics.extractors.inception_network import OUTPUTS, InceptionNetwork, heads, maps_for
+from genmetrics.extractors.precision import arithmetic
 from genmetrics.extractors.weights import FOLDER, checked_sha256, find_weights, load_weights, weights_folders
 from genmetrics.resizing import resize_each
 
@@ -37,14 +38,16 @@ class Inception:
         resize: a name from INPUTS.
         outputs: names from `inception_network.OUTPUTS`, besides the features and logits that are always given.
         weights: a file of published weights; by default it is looked for, see `weights.weights_folders`.
-        fast: batch norms folded into the convolutions and pixels stored channels last. Features differ from those of
-            the plain network (False) by rounding, about 1e-6 of their size, and take two thirds of its time.
+        precision: a name from `extractors.PRECISIONS`.
+        backend: a name from `extractors.BACKENDS`, which all compute the same function. Features differ from those of
+            the plain network ("eager") by rounding: in float32 by less than 1e-5 of their size.
 
-    Its `details`, which records show, say how grey levels were scaled and how the network was run.
+    Its `details`, which records show, say how grey levels were scaled and what ran the network.
 
     Raises:
-        DataError: the weights are not found, damaged, or another network's; or the device is not there.
-        UnknownNameError: no such resize or output.
+        DataError: the weights are not found, damaged, or another network's; the device is not there, or has not that
+            precision or backend.
+        UnknownNameError: no such resize, output, precision or backend.
     """
 
     name = "inception-v3-tf2015"
@@ -58,7 +61,8 @@ class Inception:
         *,
         device: str = "auto",
         weights: str | Path | None = None,
-        fast: bool = True,
+        precision: str = "strict",
+        backend: str = "auto",
     ) -> None:
         one_of(resize, "resize", INPUTS)
         outputs = tuple(outputs)
@@ -73,31 +77,26 @@ class Inception:
         if file is None:
             raise DataError(missing_weights())
         self.weights_sha256 = checked_sha256(file)
-        self.memory_format = torch.channels_last if fast else torch.contiguous_format
-        self.network = load(file, fast).to(self.device).to(memory_format=self.memory_format)
-        self.details = {
-            "input": f"(x - {INPUTS[resize]:g}) / {INPUTS[resize]:g}",
-            "backend": "torch, batch norms folded, channels last" if fast else "torch",
-            "precision": "strict",
-        }
+        network = load(file)
+        self.fc = network.fc.to(self.device)
+        self.maps, told = run_by(backend, network, maps_for(self.outputs), self.device, precision)
+        half = f"{INPUTS[resize]:g}"
+        self.details = {"input": f"(x - {half}) / {half}", "backend": told, "precision": precision}
 
     def __call__(self, images: list[NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
         half = INPUTS[self.protocol]
-        with torch.inference_mode(), strict(self.device):
-            x = (resize_each(images, self.size, self.protocol, self.device) - half) / half
-            outputs = self.network(x.contiguous(memory_format=self.memory_format), self.outputs)
+        with torch.inference_mode(), arithmetic("strict", self.device):
+            x = resize_each(images, self.size, self.protocol, self.device).sub_(half).div_(half)
+            outputs = heads(self.maps(x), self.fc, self.outputs)
         return {name: np.ascontiguousarray(value.cpu().numpy()) for name, value in outputs.items()}
 
 
-def load(file: Path, fast: bool = True) -> InceptionNetwork:
+def load(file: Path) -> InceptionNetwork:
     """The network with the weights of `file`, in evaluation mode, on the CPU."""
     with torch.device("meta"):  # no initial values: they would use up the caller's random numbers
         network = InceptionNetwork()
     load_weights(network, file)
-    network.eval().requires_grad_(False)
-    if fast:
-        fold_batch_norms(network)
-    return network
+    return network.eval().requires_grad_(False)
 
 
 def missing_weights() -> str:

@@ -25,6 +25,7 @@ OUTPUTS = {
     "768": 768,  # after Mixed_6e
     "sfid": 17 * 17 * SFID_CHANNELS,
 }
+MAPS = ("64", "192", "sfid", "768", "features")  # where the network is tapped; "logits" are told from "features"
 
 
 def mean_of_neighbours(x: Tensor) -> Tensor:
@@ -106,38 +107,46 @@ class InceptionNetwork(nn.Module):
         self.Mixed_7c = BlockE(2048, largest_neighbour)
         self.fc = nn.Linear(2048, CLASSES)
 
-    def forward(self, x: Tensor, outputs: Collection[str] = ("features", "logits")) -> dict[str, Tensor]:
-        """Several of OUTPUTS in one pass.
+    def maps(self, x: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
+        """Convolutions and pools: those of MAPS that are wanted.
 
         Args:
             x: (n, 3, 299, 299), the grey levels scaled to about [-1, 1].
-            outputs: names from OUTPUTS.
+            wanted: names from MAPS.
 
         Returns:
-            name -> (n, d). "sfid" is ADM's: the first 7 channels of Mixed_6d.branch1x1 (its `mixed_6/conv`), row by
-            row, in each row column by column, the 7 channels of a place together: a (17, 17, 7) array flattened.
+            name -> (n, channels, height, width).
         """
         found = {}
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
-        x = F.max_pool2d(x, 3, stride=2)  # (n, 64, 73, 73)
-        if "64" in outputs:
-            found["64"] = x.mean((2, 3))
+        found["64"] = x = F.max_pool2d(x, 3, stride=2)  # (n, 64, 73, 73)
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))
-        x = F.max_pool2d(x, 3, stride=2)  # (n, 192, 35, 35)
-        if "192" in outputs:
-            found["192"] = x.mean((2, 3))
+        found["192"] = x = F.max_pool2d(x, 3, stride=2)  # (n, 192, 35, 35)
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(x)))  # (n, 288, 35, 35)
-        x = self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x))))  # (n, 768, 17, 17); branch1x1 comes first
-        if "sfid" in outputs:
-            found["sfid"] = x[:, :SFID_CHANNELS].permute(0, 2, 3, 1).flatten(1)
-        x = self.Mixed_6e(x)
-        if "768" in outputs:
-            found["768"] = x.mean((2, 3))
-        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))  # (n, 2048, 8, 8)
-        found["features"] = x.mean((2, 3))
-        found["logits"] = found["features"] @ self.fc.weight.T
-        found["logits-with-bias"] = found["logits"] + self.fc.bias
-        return {name: found[name] for name in OUTPUTS if name in outputs}
+        found["sfid"] = x = self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x))))  # branch1x1 comes first
+        found["768"] = x = self.Mixed_6e(x)  # (n, 768, 17, 17)
+        found["features"] = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))  # (n, 2048, 8, 8)
+        return {name: found[name] for name in MAPS if name in wanted}
+
+
+def heads(maps: dict[str, Tensor], fc: nn.Linear, outputs: Collection[str]) -> dict[str, Tensor]:
+    """What is told from the maps: name -> (n, d), for the names in `outputs`.
+
+    "sfid" is ADM's: the first 7 channels of Mixed_6d.branch1x1 (its `mixed_6/conv`), row by row, in each row column by
+    column, the 7 channels of a place together: a (17, 17, 7) array flattened.
+    """
+    found = {name: x.mean((2, 3)) for name, x in maps.items() if name != "sfid"}
+    if "sfid" in maps:
+        found["sfid"] = maps["sfid"][:, :SFID_CHANNELS].permute(0, 2, 3, 1).flatten(1)
+    if "features" in found:
+        found["logits"] = found["features"] @ fc.weight.T
+        found["logits-with-bias"] = found["logits"] + fc.bias
+    return {name: found[name] for name in OUTPUTS if name in outputs}
+
+
+def maps_for(outputs: Collection[str]) -> tuple[str, ...]:
+    """The MAPS that these outputs are told from."""
+    return tuple(name for name in MAPS if name in {"features" if "logits" in output else output for output in outputs})
 
 
 def fold_batch_norms(network: nn.Module) -> None:

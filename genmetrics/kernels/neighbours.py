@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, blocks
-from genmetrics.kernels.pairwise import centre_of
+from genmetrics.kernels.geometry import centre_of
 
 MARGIN = 8
 BLOCK_BYTES = 1 << 26

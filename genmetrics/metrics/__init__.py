@@ -27,13 +27,15 @@ class Metric:
     better: str  # "lower", "higher", or "closer to real": to the same number for real images
     bounds: tuple[float, float]
     symmetric: bool  # f(a, b) = f(b, a)
-    prefix: str  # printed as prefix_extractor
+    prefix: str  # printed as prefix_extractor; "": as inception_name on every network
     inception_name: str  # printed so on INCEPTION
     paper: str
     summary: str  # one line for a person who asks why this number is what it is
     cost: str = "nmd"  # operations, for n real and m generated images of d features
     panel: bool = False  # taken when no metric is named
     stand_in: str = "train"  # real images put in the samples' place for the 'real data' column; "": none
+    of_moments: bool = False  # a side may be `Moments`
+    excess: bool = False  # how far it lies above the 'real data' column is what counts: said in details and words
     revision: int = 1  # goes up when the same inputs would give another value
 
     @property
@@ -43,9 +45,8 @@ class Metric:
 
     def printed(self, extractor: str) -> str:
         """The name that goes beside the number: never `fid` on anything but the FID's own network."""
-        if self.needs == ("generated.images",):
-            return self.prefix
-        return self.inception_name if extractor == INCEPTION else f"{self.prefix}_{extractor}"
+        plain = extractor == INCEPTION or not self.prefix
+        return self.inception_name if plain else f"{self.prefix}_{extractor}"
 
     def compute(self) -> Callable[..., Estimate]:
         """The function behind `estimate`."""
@@ -67,6 +68,7 @@ METRICS = {
         summary="distance between Gaussians fitted to the features: sees blur, noise and missing modes alike",
         cost="nd² + d³",
         panel=True,
+        of_moments=True,
     ),
     "kernel": Metric(
         function="kernel_distance",
@@ -111,6 +113,45 @@ METRICS = {
         summary="how far test images lie from the generated ones: every real mode that is missing costs",
         cost="nmd",
         panel=True,
+        excess=True,
+    ),
+    "ddm-relative": Metric(
+        function="ddm_relative",
+        estimate="metrics.ddm:ddm_relative_estimate",
+        needs=("train.embedding", "real.embedding", "generated.embedding"),
+        better="lower",
+        bounds=(-INF, INF),
+        symmetric=False,
+        prefix="ddm_relative",
+        inception_name="ddm_relative_" + INCEPTION,
+        paper="Basart (2017), eq. 3.5",
+        summary="how much farther training images lie from the generated ones than from test images",
+        stand_in="",
+    ),
+    "ddm-variational-kl": Metric(
+        function="ddm_variational_kl",
+        estimate="metrics.mixtures:ddm_variational_kl_estimate",
+        needs=("real.embedding", "generated.embedding"),
+        better="lower",
+        bounds=(-INF, INF),
+        symmetric=False,
+        prefix="ddm_variational_kl",
+        inception_name="ddm_variational_kl_" + INCEPTION,
+        paper="Basart (2017), eq. 3.3; Hershey & Olsen (2007)",
+        summary="DDM less what the test images score on themselves: 0 for the very same images",
+    ),
+    "parzen": Metric(
+        function="parzen_log_likelihood",
+        estimate="metrics.parzen:parzen_estimate",
+        needs=("train.features", "real.features", "generated.features"),
+        better="higher",
+        bounds=(-INF, INF),
+        symmetric=False,
+        prefix="parzen",
+        inception_name="parzen_" + INCEPTION,
+        paper="arXiv:1406.2661",
+        summary="log-likelihood of test images under a Gaussian on each sample: higher is not sharper",
+        stand_in="",
     ),
     "frechet-infinity": Metric(
         function="frechet_distance_infinity",
@@ -280,13 +321,99 @@ METRICS = {
         better="closer to real",
         bounds=(0, 1),
         symmetric=False,
-        prefix="ms_ssim",
+        prefix="",
         inception_name="ms_ssim",
         paper="arXiv:1610.09585",
         stand_in="real",
         summary="similarity of random pairs of samples: above real data's they are less diverse, below it noisier",
         cost="100 pairs a class",
         panel=True,
+    ),
+    "precision": Metric(
+        function="precision_recall",
+        estimate="metrics.manifold:precision_estimate",
+        needs=("real.features", "generated.features"),
+        better="higher",
+        bounds=(0, 1),
+        symmetric=False,
+        prefix="",
+        inception_name="precision",
+        paper="arXiv:1904.06991",
+        summary="share of samples among the real images: falls with blur and noise, blind to missing modes",
+    ),
+    "recall": Metric(
+        function="precision_recall",
+        estimate="metrics.manifold:recall_estimate",
+        needs=("real.features", "generated.features"),
+        better="higher",
+        bounds=(0, 1),
+        symmetric=False,
+        prefix="",
+        inception_name="recall",
+        paper="arXiv:1904.06991",
+        summary="share of real images among the samples: falls with missing modes; scattered samples raise it",
+    ),
+    "density": Metric(
+        function="density_coverage",
+        estimate="metrics.manifold:density_estimate",
+        needs=("real.features", "generated.features"),
+        better="higher",
+        bounds=(0, INF),
+        symmetric=False,
+        prefix="",
+        inception_name="density",
+        paper="arXiv:2002.09797",
+        summary="how many real images lie around a sample, 1 for real data: above 1 samples crowd where real ones do",
+    ),
+    "coverage": Metric(
+        function="density_coverage",
+        estimate="metrics.manifold:coverage_estimate",
+        needs=("real.features", "generated.features"),
+        better="higher",
+        bounds=(0, 1),
+        symmetric=False,
+        prefix="",
+        inception_name="coverage",
+        paper="arXiv:2002.09797",
+        summary="share of real images with a sample near: falls with missing modes and with blur",
+    ),
+    "two-sample": Metric(
+        function="classifier_two_sample",
+        estimate="metrics.two_sample:two_sample_estimate",
+        needs=("real.features", "generated.features"),
+        better="closer to real",
+        bounds=(0, 1),
+        symmetric=True,
+        prefix="",
+        inception_name="1nn_accuracy",
+        paper="arXiv:1610.06545",
+        summary="how often the nearest other image tells real from generated: 1/2 for real data, 1 if far apart",
+    ),
+    "auth-pct": Metric(
+        function="auth_pct",
+        estimate="metrics.memorisation:auth_pct_estimate",
+        needs=("train.features", "generated.features"),
+        better="closer to real",
+        bounds=(0, 100),
+        symmetric=False,
+        prefix="",
+        inception_name="auth_pct",
+        paper="arXiv:2102.08921",
+        stand_in="real",
+        summary="percentage of samples that are no copies of a training image: below real data's they copy",
+    ),
+    "ct-score": Metric(
+        function="ct_score",
+        estimate="metrics.memorisation:ct_score_estimate",
+        needs=("train.features", "real.features", "generated.features"),
+        better="closer to real",
+        bounds=(-INF, INF),
+        symmetric=False,
+        prefix="",
+        inception_name="ct_score",
+        paper="arXiv:2004.05675",
+        stand_in="real",
+        summary="are samples nearer to the training set than test images are? below 0: copies; above 0: far away",
     ),
 }
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from genmetrics._checks import as_features, blocks, same_width
 from genmetrics.intervals import random_halves, second_order_corrected, variance_of_mean
 from genmetrics.metrics.gaussians import Gaussian, rounding_of_roots, singular, singular_values, squared_singular_values
+from genmetrics.metrics.moments import Moments
 from genmetrics.records import Estimate
 
 TOLERANCE = 3e-9  # of the distance: what rounding may cost before the slower, exact factors are taken
@@ -107,11 +108,16 @@ def pull(of: Gaussian, shift: NDArray[np.float64], half_map: NDArray[np.float64]
 def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """`frechet_distance` with an interval for its expectation at these numbers of images.
 
+    Either side may be `Moments`. They do not tell how much they vary, so there is no interval then; the standard error
+    of drawing the generated images is given if those are known.
+
     The standard error is that of the influence functions of both sides, corrected for the second order, which is
     all there is at the null, from two halves of each set (`intervals.second_order_corrected`). The interval is normal
     for the logarithm, since the standard error of a sample goes with its distance. Its coverage is measured by
     `benchmarks/coverage.py`, at the null and away from it, also with fewer images than features.
     """
+    if isinstance(real, Moments) or isinstance(generated, Moments):
+        return estimate_from_moments(real, generated, seed, intervals)
     x, y = as_features(real, "real", at_least=2), as_features(generated, "generated", at_least=2)
     same_width(x.shape[1], y.shape[1])
     notes = too_few_notes(x, "real") + too_few_notes(y, "generated")
@@ -140,6 +146,30 @@ def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
         interval=f"for the expectation at n = {len(x)} real, {len(y)} generated",
         notes=notes,
     )
+
+
+def estimate_from_moments(real: Any, generated: Any, seed: int, intervals: bool) -> Estimate:
+    """`frechet_distance` where of one side or both the moments are all that is known."""
+    value = frechet_distance(real, generated)
+    which = " and ".join(name for name, side in (("real", real), ("generated", generated)) if isinstance(side, Moments))
+    why = f"no interval: of the {which} side only mean and covariance are known"
+    if isinstance(generated, Moments) or not intervals or len(generated) < FEWEST_FOR_INTERVAL:
+        return Estimate(value, interval=why)
+    y = as_features(generated, "generated")
+    fixed = Gaussian(real, "real")
+    variance, *of_halves = (
+        variance_of_mean(influence_of_second(fixed, Gaussian(part, "generated")))
+        for part in (y, *(y[rows] for rows in random_halves(len(y), seed + 1)))
+    )
+    std_error = float(np.sqrt(second_order_corrected(variance, np.mean(of_halves))))
+    return Estimate(value, std_error_generated=std_error, interval=why, notes=too_few_notes(y, "generated"))
+
+
+def influence_of_second(a: Gaussian, b: Gaussian) -> NDArray[np.float64]:
+    """The influence function of the distance at the images of b, as `frechet_influence` gives it."""
+    white = b.whitened
+    _, s, right = singular(a.factor.T @ white.factor)
+    return white.pull(b.mean - a.mean, right.T, s)
 
 
 def too_few_notes(x: NDArray[Any], name: str) -> tuple[str, ...]:

@@ -96,7 +96,7 @@ def render(record: Record) -> str:
         arrows=wording.ARROWS,
         images=wording.images,
         warnings=wording.warning_remarks(record),
-        intervals=wording.interval_remarks(record),
+        intervals=[*wording.interval_remarks(record), *wording.excess_remarks(record)],
         class_tables=[class_table(score) for score in record.scores if score.details.get("per_class")],
         roles=ROLES,
         input_columns=input_columns(record),

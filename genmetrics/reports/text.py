@@ -28,7 +28,7 @@ def print_record(record: Record, console: Console) -> None:
     """
     console.print(score_table(record, console), crop=False)
     say(console, directions(record), style="dim")
-    for remark in wording.interval_remarks(record):
+    for remark in [*wording.interval_remarks(record), *wording.excess_remarks(record)]:
         say(console, remark, indent="  ", style="dim")
     warnings = wording.warning_remarks(record)
     if warnings:

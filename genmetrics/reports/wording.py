@@ -84,6 +84,17 @@ def images(score: Score) -> str:
     return f"{score.n_real:,} / {score.n_generated:,}" if score.n_real else f"– / {score.n_generated:,}"
 
 
+def excess_remarks(record: Record) -> list[str]:
+    """How far scores lie above real data's, where that is what counts."""
+    found = []
+    for score in record.scores:
+        above, times = (score.details.get(f"{kind}_real_data") for kind in ("excess_over", "ratio_to"))
+        if isinstance(above, float):
+            ratio = f", {times:.3g} times" if isinstance(times, float) else ""
+            found.append(f"{one_line(score.name)}: {number(above)} above as many real images{ratio}")
+    return found
+
+
 def interval_remarks(record: Record) -> list[str]:
     """Which intervals these are, and why some are missing; equal explanations said once."""
     named = names_by_text((score, interval_remark(score)) for score in record.scores)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from genmetrics._arrays import Range, Rows, layout_of, notes_on_values, range_of, survey, to_uint8, undeclared
 from genmetrics.sources.files import copies
-from genmetrics.sources.image_set import ImageSet, Kind, as_labels
+from genmetrics.sources.image_set import ImageSet, Kind, Options, as_labels
 
 
 @dataclass(frozen=True)
@@ -38,20 +37,13 @@ class ArrayPixels:
         return [to_uint8(found[i][None], self.layout, self.value_range)[0] for i in rows]
 
 
-def open_array(
-    rows: Rows,
-    name: str,
-    kind: Kind,
-    origin: str,
-    labels: Any,
-    declared: Range | None,
-    layout: str | None,
-) -> ImageSet:
+def open_array(rows: Rows, name: str, kind: Kind, origin: str, options: Options) -> ImageSet:
     """The set of images in an array, all of which is read."""
+    declared, layout = options.value_range, options.layout
     where = name if kind == "array" else f"{name}: {origin}"
     layout = layout_of(rows.shape, layout, where)
     value_range = range_of(rows.dtype, declared, where)
-    indexes, classes = as_labels(labels, rows.shape[0], name)
+    indexes, classes = as_labels(options.labels, rows.shape[0], name)
     digests, lowest, highest = survey(rows, value_range, where)
     if value_range is None:
         raise undeclared(lowest, highest, where)

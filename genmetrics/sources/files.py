@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from genmetrics._arrays import BAD_ZIP
 from genmetrics._checks import DataError, count
-from genmetrics._decode import NOTES, Header, decode, decoder, inspect
-from genmetrics.sources.image_set import ImageSet, Kind, as_labels, natural
+from genmetrics._decode import NOTES, Header, UnreadableError, decode, decoder, inspect
+from genmetrics.sources.image_set import ImageSet, Kind, Options, as_labels, natural
 
 Reader: TypeAlias = Callable[[str], bytes]
 
@@ -41,18 +41,30 @@ class Files:
             return reader(file)
         except BAD_ZIP as error:
             reason = getattr(error, "strerror", None) or error
-            raise DataError(f"{self.where(file)} cannot be read ({reason}); remove it or save it again") from None
+            raise UnreadableError(f"{self.where(file)} cannot be read ({reason}); remove it or save it again") from None
 
-    def scan(self, names: list[str]) -> list[Header]:
-        """Read every file once, keep its digest, return what its header says."""
-        headers = []
+    def scan(self, names: list[str], skip_damaged: bool) -> tuple[list[Header], dict[int, UnreadableError]]:
+        """Read every file once and keep its digest: what the headers say, and which files are damaged and left out.
+
+        Some damage shows only when a file is decoded, and so all are decoded if damaged ones are left out.
+        """
+        headers, damaged = [], {}
         with self.opened() as reader:
-            for file in names:
-                data = self.read(reader, file)
-                headers.append(inspect(data, self.where(file)))
+            for i, file in enumerate(names):
+                try:
+                    data = self.read(reader, file)
+                    header = inspect(data, self.where(file))
+                    if skip_damaged and header.format != "PNG":  # whose checksums `inspect` has seen
+                        decode(data, self.where(file))
+                except UnreadableError as error:
+                    if not skip_damaged:
+                        raise
+                    damaged[i] = error
+                    continue
+                headers.append(header)
                 self.names.append(file)
                 self.digests.append(hashlib.sha256(data).digest())
-        return headers
+        return headers, damaged
 
     @property
     def decoder(self) -> str:
@@ -74,24 +86,44 @@ class Files:
         return decode(data, where)
 
 
-def open_files(files: Files, kind: Kind, found: list[str], labels: Any) -> ImageSet:
-    """The set of the image files among those `found`, all of which are read."""
-    names = sorted((file for file in found if file.lower().endswith(SUFFIXES)), key=natural)
-    others = sorted((file for file in found if not file.lower().endswith(SUFFIXES)), key=natural)
+Classes: TypeAlias = Callable[[list[str]], tuple[list[str] | None, list[str]]]
+
+
+def open_files(
+    files: Files, kind: Kind, found: Iterable[str], options: Options, classes_of: Classes | None = None
+) -> ImageSet:
+    """The set of the image files among those `found`, all of which are read.
+
+    Args:
+        files: where they are.
+        kind: of what.
+        found: their names, and those of other files.
+        options: whether damaged ones are left out, and labels.
+        classes_of: names of images to their classes (None: no labels) and warnings; by default, those of folders.
+    """
+    found = sorted(found, key=natural)
+    names = [file for file in found if file.lower().endswith(SUFFIXES)]
+    others = [file for file in found if not file.lower().endswith(SUFFIXES)]
     if not names:
         seen = f", only {count(len(others), 'other file')} (first: {others[0]})" if others else ""
         raise DataError(f"{files.name}: {files.origin} holds no images{seen}; known types: {' '.join(SUFFIXES)}")
-    classes, warnings = classes_of(names)
-    indexes, class_names = as_labels(classes if labels is None else labels, len(names), files.name)
-    headers = files.scan(names)
+    classes, warnings = (classes_of or classes_of_folders)(names)
+    indexes, class_names = as_labels(classes if options.labels is None else options.labels, len(names), files.name)
+    headers, damaged = files.scan(names, bool(options.skip_damaged))
+    if not headers:
+        raise DataError(f"{files.name}: all {count(len(names), 'image')} are damaged; first: {damaged[0]}")
+    if damaged:
+        first = str(next(iter(damaged.values()))).removeprefix(f"{files.name}: ").split(";")[0]
+        warnings.append(f"{len(damaged)} of {count(len(names), 'image')} damaged and left out (first: {first})")
+        indexes = None if indexes is None else np.delete(indexes, list(damaged))
     if others:
         warnings.append(f"{count(len(others), 'file')} not of an image type ignored (first: {others[0]})")
-    warnings += [*notes_on_headers(names, headers), *copies(files.digests, names)]
+    warnings += [*notes_on_headers(files.names, headers), *copies(files.digests, files.names)]
     return ImageSet(
         name=files.name,
         origin=files.origin,
         kind=kind,
-        n=len(names),
+        n=len(headers),
         channels=1 if all(header.grey for header in headers) else 3,
         sizes=dict(Counter((header.height, header.width) for header in headers)),
         digest=hashlib.sha256(b"files" + b"".join(files.digests)).hexdigest(),
@@ -102,7 +134,7 @@ def open_files(files: Files, kind: Kind, found: list[str], labels: Any) -> Image
     )
 
 
-def classes_of(names: list[str]) -> tuple[list[str] | None, list[str]]:
+def classes_of_folders(names: list[str]) -> tuple[list[str] | None, list[str]]:
     """The class of every image, if each lies in a folder below the root that they share; and warnings."""
     folders = [file.split("/")[:-1] for file in names]
     shared = takewhile(lambda pair: pair[0] == pair[1], zip(min(folders), max(folders), strict=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,9 +10,22 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from genmetrics._arrays import Range
 from genmetrics._checks import DataError, count, to_numpy
 
-Kind = Literal["folder", "zip", "npz", "npy", "array"]
+Kind = Literal["folder", "zip", "tar", "lmdb", "npz", "npy", "array", "dataset", "iterator", "features", "statistics"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a caller says of a source; see `open_images`."""
+
+    labels: Any = None
+    value_range: Range | None = None
+    layout: str | None = None
+    skip_damaged: bool | None = None
+    data_root: str | os.PathLike[str] | None = None
+    download: bool = False
 
 
 class Pixels(Protocol):
@@ -47,6 +61,9 @@ class ImageSet:
 
     def __len__(self) -> int:
         return self.n
+
+    def __bool__(self) -> bool:
+        return True  # also of statistics that do not say how many images they are of
 
     @property
     def decoder(self) -> str:

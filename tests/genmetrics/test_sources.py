@@ -649,10 +649,10 @@ def test_a_folder_without_images_says_what_it_holds(tmp_path):
     assert "texts.zip holds no images, only 3 other files (first: 0.txt)" in refusal(tmp_path.parent / "texts.zip")
 
 
-@pytest.mark.parametrize("file", ["a.tar", "weights.pt", "readme"])
+@pytest.mark.parametrize("file", ["a.rar", "weights.pt", "readme"])
 def test_an_unknown_type_of_file_is_refused(tmp_path, file):
     (tmp_path / file).write_bytes(b"x")
-    assert f"{file} is of an unknown type; give a folder, a .zip" in refusal(tmp_path / file)
+    assert f"{file} is of an unknown type; give a folder, a .zip or .tar" in refusal(tmp_path / file)
 
 
 def test_one_image_is_not_a_set(tmp_path):
@@ -871,8 +871,8 @@ def test_a_value_range_is_one_of_three(value_range):
     assert "value_range must be (0, 1), (-1, 1) or (0, 255), got" in refusal(noise(2, 5, 5), value_range=value_range)
 
 
-@pytest.mark.parametrize("source", [[noise(5, 5)], None, 3, iter(())])
-def test_only_paths_and_arrays_are_sources(source):
+@pytest.mark.parametrize("source", [None, 3, object()])
+def test_other_objects_are_no_sources(source):
     assert f"cannot read images from a {type(source).__name__}" in refusal(source)
 
 

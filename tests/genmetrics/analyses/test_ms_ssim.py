@@ -19,15 +19,9 @@ from PIL import Image
 
 from genmetrics._checks import DataError
 from genmetrics.analyses import ms_ssim as module
-from genmetrics.analyses.ms_ssim import (
-    PROTOCOLS,
-    WEIGHTS,
-    diversity_of_pairs,
-    draw_pairs,
-    ms_ssim,
-    ms_ssim_diversity,
-    ms_ssim_of_pairs,
-)
+from genmetrics.analyses.diversity import ms_ssim_diversity
+from genmetrics.analyses.ms_ssim import PROTOCOLS, WEIGHTS, ms_ssim, ms_ssim_of_pairs
+from genmetrics.analyses.pairs import diversity_of_pairs, draw_pairs, pair_of_number
 from tests.reference import ms_ssim as reference
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -321,7 +315,7 @@ def test_input_is_not_changed():
 
 
 def test_every_pair_has_a_number():
-    first = module.pair_of_number(np.arange(6)).tolist()
+    first = pair_of_number(np.arange(6)).tolist()
     assert first == [[0, 1], [0, 2], [1, 2], [0, 3], [1, 3], [2, 3]]
 
 
@@ -330,7 +324,7 @@ def test_numbers_of_pairs_are_exact_at_triangular_numbers(m):
     number = m * (m - 1) // 2
     expected = [[m - 2, m - 1], [0, m], [1, m]] if m > 1 else [[0, 1], [0, 1], [0, 2]]
     numbers = np.array([number - 1, number, number + 1] if m > 1 else [0, 0, 1])
-    assert module.pair_of_number(numbers).tolist() == expected
+    assert pair_of_number(numbers).tolist() == expected
 
 
 @given(n=st.integers(2, 40), pairs=st.integers(1, 200), seed=st.integers(0, 100))

@@ -8,23 +8,19 @@ from mpmath import mp, mpf
 from scipy.special import logsumexp
 from threadpoolctl import threadpool_info
 
-from genmetrics.kernels import pairwise
-from genmetrics.kernels.pairwise import (
-    DISTANCES,
-    SIGNIFICANT,
+from genmetrics.kernels import careful, pairwise, tiles
+from genmetrics.kernels.careful import (
     TOLERANCE,
     Centred,
+    careful_log_sum_exp,
     centred,
     doubt_threshold,
     expansion_error,
-    in_threads,
-    log_mean_exp,
     make_exact,
-    split,
-    square_unit,
     squared_distances,
-    to_scaled,
 )
+from genmetrics.kernels.geometry import DISTANCES, SIGNIFICANT, in_threads, split, square_unit, to_scaled
+from genmetrics.kernels.pairwise import log_mean_exp
 
 distances = st.sampled_from(DISTANCES)
 
@@ -111,18 +107,77 @@ def test_the_size_of_blocks_does_not_matter(seed, n, m, rows, columns, distance)
     x, y = 3 * rng.normal(size=(n, 2)), 3 * rng.normal(size=(m, 2))
     whole = log_mean_exp(x, y, distance=distance, scale=1.0).values
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pairwise, "ROWS", rows)
-        patch.setattr(pairwise, "COLUMNS", columns)
+        patch.setattr(pairwise, "QUERIES", rows)
+        patch.setattr(tiles, "COLUMNS", columns)
+        patch.setattr(tiles, "TILE", columns * max(1, rows // 2))
+        patch.setattr(careful, "ROWS", rows)
+        patch.setattr(careful, "COLUMNS", columns)
         parts = log_mean_exp(x, y, distance=distance, scale=1.0).values
+        slow = careful_log_sum_exp(x, y, np.zeros(2), distance, 1.0)[0] - np.log(m)
     np.testing.assert_allclose(parts, whole, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(slow, whole, rtol=1e-10, atol=1e-12)
 
 
 def test_references_in_descending_order_of_distance_keep_the_largest_term(monkeypatch):
     """Each block holds a term e^45 times those before it, so the running sum is rescaled every time."""
-    monkeypatch.setattr(pairwise, "COLUMNS", 1)
+    monkeypatch.setattr(careful, "COLUMNS", 1)
     y = np.array([[30.0], [20.0], [10.0], [0.0]])
-    result = log_mean_exp(np.zeros((1, 1)), y, distance="l2", scale=0.5)
-    assert result.values[0] == pytest.approx(logsumexp([-60, -40, -20, 0]) - np.log(4), rel=1e-14)
+    result, _ = careful_log_sum_exp(np.zeros((1, 1)), y, np.zeros(1), "l2", 0.5)
+    assert result[0] == pytest.approx(logsumexp([-60, -40, -20, 0]), rel=1e-14)
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_a_row_is_shifted_again_when_a_term_would_overflow(monkeypatch, distance):
+    """Outward from the centre the far query meets its neighbours last: terms e^800 and e^3000 times the first."""
+    monkeypatch.setattr(tiles, "COLUMNS", 1)
+    y = np.array([[0.0], [0.0], [0.0], [60.0], [100.0]]) * (1 if distance != "l2" else 40)
+    x = np.array([[100.0], [0.0], [61.0]]) * (1 if distance != "l2" else 40)
+    result = log_mean_exp(x, y, distance=distance, scale=1.0)
+    apart = np.abs(x - y.T)
+    exponents = -(apart if distance == "l2" else apart**2 / (2 if distance == "half_sq" else 1))
+    np.testing.assert_allclose(result.values, logsumexp(exponents, axis=1) - np.log(5), rtol=1e-13)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 20), st.floats(-2, 2), st.floats(0, 30), distances)
+@settings(deadline=None, max_examples=60)
+def test_weights_multiply_the_terms_on_both_paths(seed, m, exponent, slope, distance):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(4, 3)), rng.normal(size=(m, 3))
+    logs = slope * rng.normal(size=m)
+    scale = 10**exponent
+    square = ((x[:, None] - y) ** 2).sum(axis=2)
+    exponents = np.sqrt(square) / scale if distance == "l2" else square / square_unit(distance, scale)
+    expected = logsumexp(logs - exponents, axis=1)
+    fast = log_mean_exp(x, y, distance=distance, scale=scale, log_weights=logs)
+    slow, _ = careful_log_sum_exp(x, y, np.zeros(3), distance, scale, logs)
+    np.testing.assert_allclose(fast.values, expected, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(slow, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_only_rows_without_a_narrow_certificate_take_the_slow_path(monkeypatch):
+    """A pair of points 1e-3 apart at 1e6: their row alone."""
+    taken = []
+    slow = pairwise.careful_log_sum_exp
+    monkeypatch.setattr(
+        pairwise, "careful_log_sum_exp", lambda queries, *rest: taken.append(len(queries)) or slow(queries, *rest)
+    )
+    x, y = np.random.default_rng(2).normal(size=(2, 30, 3))
+    x[7], y[9] = 1e6, 1e6 + 1e-3
+    result = log_mean_exp(x, y, distance="half_sq", scale=1.0)
+    assert taken == [1]
+    assert result.values[7] == pytest.approx(-3e-6 / 2 - np.log(30), rel=1e-6)
+    assert result.error.max() < 1e-9
+
+
+def test_a_far_block_that_cannot_matter_is_left_out(monkeypatch):
+    monkeypatch.setattr(tiles, "COLUMNS", 4)
+    added = []
+    add = tiles.Rows.add
+    monkeypatch.setattr(tiles.Rows, "add", lambda self, part, y: added.append(y.least) or add(self, part, y))
+    y = np.concatenate([np.zeros((4, 1)), np.full((4, 1), 5.0), np.full((4, 1), 50.0)])
+    result = log_mean_exp(np.full((3, 1), 1.0), y, distance="half_sq", scale=1.0)
+    np.testing.assert_allclose(added, np.array([0.0, 5.0]) / np.sqrt(2), rtol=1e-15)
+    assert result.values[0] == pytest.approx(logsumexp([-0.5] * 4 + [-8] * 4) - np.log(12), rel=1e-14)
 
 
 def test_exact_differences_are_taken_only_where_the_expansion_is_in_doubt(monkeypatch):

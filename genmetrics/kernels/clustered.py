@@ -1,0 +1,262 @@
+"""Log-sum-exp with the references replaced by weighted centroids, certified, and refined where that is too coarse.
+
+For a cluster of n references with centroid c (their mean), mean squared radius v and radius r, and a query at distance
+s from c, in units in which D = |x - y|^2 ("half_sq", "sq") or |x - y| ("l2"):
+
+- Below. e^-D is convex in D, so by Jensen the mean of e^-D is at least e^-(mean D). The mean of |x - y|^2 is s^2 + v
+  exactly, c being the mean; that of |x - y| is at most sqrt(s^2 + v). So the cluster's sum is at least
+  n e^-(s^2 + v), or n e^-sqrt(s^2 + v).
+- Above. By the triangle inequality |x - y| >= s - r, so it is at most n e^-max(s - r, 0)^2, or n e^-max(s - r, 0).
+  For squared distances |x - y|^2 = s^2 - u + |y - c|^2 with u = 2 (x - c).(y - c), so the sum is at most
+  n e^-s^2 (mean of e^u), where u has mean 0 and |u| <= a = 2 s r and mean square <= 4 s^2 v. As (e^u - 1 - u) / u^2
+  grows with u, the mean of e^u is at most 1 + 4 s^2 v (e^a - 1 - a) / a^2 = 1 + v (e^a - 1 - a) / r^2 (Bennett 1962).
+
+Queries go in the groups of their own nearest centroid. In a group, whole clusters are summed exactly, those first that
+widen its brackets most, until the mean of (upper - lower) / lower, which is no less than that of log upper - log lower,
+is within the width asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmetrics.kernels.geometry import EPS, Bracket, centre_of, in_threads, split
+from genmetrics.kernels.pairwise import log_mean_exp
+from genmetrics.kernels.tiles import References, Rows, Space
+
+PER_CENTROID = 64  # points that k-means looks at
+ROUNDS = 6  # of k-means
+GROUP = 256  # queries whose bounds are held at a time
+COLUMNS = 1024
+FEW = 32  # references: not worth clustering
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """References sorted by cluster, and what bounds their sums."""
+
+    points: NDArray[np.float64]  # (m, d + 2), as `tiles.References` has them
+    starts: NDArray[np.intp]  # (k + 1,)
+    centroids: NDArray[np.float64]  # (k, d)
+    norms: NDArray[np.float64]  # (k,) of the centroids
+    sizes: NDArray[np.intp]  # (k,)
+    radius: NDArray[np.float64]  # (k,) no member is farther from the centroid
+    spread: NDArray[np.float64]  # (k,) mean squared distance of members from the centroid
+
+
+def clustered_log_mean_exp(
+    queries: NDArray[Any],
+    references: NDArray[Any],
+    *,
+    distance: str,
+    scale: float,
+    width: float,
+    clusters: int | None = None,
+    seed: int = 0,
+) -> Bracket:
+    """Bounds on log (1/m) sum_j e^-D(x_i, y_j), on average at most `width` apart.
+
+    Args:
+        queries: (n, d) float.
+        references: (m, d) float.
+        distance, scale: as in `pairwise.log_mean_exp`.
+        width: asked of the brackets; rounding may leave them wider.
+        clusters: k; None: 4 sqrt(m).
+        seed: of k-means. The bounds hold whatever it finds.
+    """
+    n, m = len(queries), len(references)
+    space = Space.of(centre_of(references), distance, scale)
+    lower, upper, pairs, k = np.full(n, np.nan), np.full(n, np.nan), 0, 0
+    cells = Cells.of(references, space, clusters or int(np.ceil(4 * np.sqrt(m))), seed) if m > FEW else None
+    if cells is not None:
+        found = sorted_by_cluster(references, cells.nearest(references), space)
+        k = len(found.sizes)
+
+        def one_group(rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+            with np.errstate(all="ignore"):  # what comes out as inf or nan is computed exactly
+                return group_bounds(queries[rows], found, space, width)
+
+        groups = groups_of(cells.nearest(queries))
+        for rows, (below, above, refined) in zip(groups, in_threads(one_group, groups), strict=True):
+            lower[rows], upper[rows] = below - np.log(m), above - np.log(m)
+            pairs += refined
+    rest = ~(upper - lower < np.inf)
+    if rest.any():
+        exact = log_mean_exp(queries[rest], references, distance=distance, scale=scale)
+        lower[rest], upper[rest] = exact.values - exact.error, exact.values + exact.error
+        pairs += int(rest.sum()) * m
+    return Bracket(lower, upper, details={"share_refined": pairs / (n * m), "clusters": float(k)})
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Centroids found by k-means in float32, and FAISS's search among them."""
+
+    space: Space
+    unit: float
+    index: Any
+
+    @classmethod
+    def of(cls, references: NDArray[Any], space: Space, k: int, seed: int) -> Cells | None:
+        """None where float32 cannot hold the points, or all are one."""
+        import faiss
+
+        m, d = references.shape
+        sample = references[np.linspace(0, m - 1, min(m, PER_CENTROID * k)).astype(np.intp)]
+        with np.errstate(all="ignore"):
+            unit = max(float(np.abs(space.scaled(part)).max()) for part in split(references, 4096))
+        if not 0 < unit < np.inf:
+            return None
+        means = faiss.Kmeans(
+            d, min(k, m // 2), niter=ROUNDS, seed=seed, min_points_per_centroid=1, max_points_per_centroid=PER_CENTROID
+        )
+        means.train((space.scaled(sample) / unit).astype(np.float32))
+        return cls(space, unit, means.index)
+
+    def nearest(self, points: NDArray[Any]) -> NDArray[np.intp]:
+        """The cell of each point, (n,)."""
+        with np.errstate(all="ignore"):
+            found = [
+                self.index.search((self.space.scaled(part) / self.unit).astype(np.float32), 1)[1][:, 0]
+                for part in split(points, 16_384)
+            ]
+        return np.maximum(np.concatenate(found), 0).astype(np.intp)
+
+
+def sorted_by_cluster(references: NDArray[Any], cells: NDArray[np.intp], space: Space) -> Clusters:
+    """The references of each cell together; centroids, radii and spreads in float64."""
+    order = np.argsort(cells, kind="stable")
+    starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
+    d = references.shape[1]
+    points = np.empty((len(references), d + 2))
+    for i in range(0, len(order), 4096):
+        block = points[i : i + 4096]
+        block[:, :d] = space.scaled(references[order[i : i + 4096]])
+        square = np.einsum("ij,ij->i", block[:, :d], block[:, :d])
+        block[:, d], block[:, d + 1] = 1, square if space.rooted else -square
+    ends = np.append(starts, len(order))
+    sizes = np.diff(ends)
+    members = [points[a:b, :d] for a, b in pairwise(ends)]
+    centroids = np.array([part.mean(axis=0) for part in members])
+    squares = [np.square(part - c).sum(axis=1) for part, c in zip(members, centroids, strict=True)]
+    return Clusters(
+        points=points,
+        starts=ends,
+        centroids=centroids,
+        norms=np.sqrt(np.einsum("ij,ij->i", centroids, centroids)),
+        sizes=sizes,
+        radius=np.sqrt([square.max() for square in squares]) * (1 + 1e-9),
+        spread=np.array([square.mean() for square in squares]),
+    )
+
+
+def groups_of(cells: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Rows of one cell together, up to GROUP of them."""
+    order = np.argsort(cells, kind="stable")
+    runs = np.split(order, np.flatnonzero(np.diff(cells[order])) + 1)
+    return [run[i : i + GROUP] for run in runs for i in range(0, len(run), GROUP)]
+
+
+def group_bounds(
+    queries: NDArray[Any], found: Clusters, space: Space, width: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """Bounds on log sum_j e^-D for a group of queries, (b,) each, and how many pairs were computed for them."""
+    x = space.scaled(queries)
+    exact = Rows(queries, space)
+    own = int(np.argmin(np.square(found.centroids - x.mean(axis=0)).sum(axis=1)))
+    for i, y in enumerate(members_of(found, np.array([own]))):
+        exact.add_all(y, first=i == 0)
+    near, far_mass = within_reach(x, found, space, float(exact.log_sums().min()) + np.log(width) - 7)
+    low, high = bounds_of_clusters(x, found, near, space)
+    base = low.max(axis=1)
+    # terms below e^-700 are taken for e^-700: far less than the rounding allowed for at the end
+    low, high = (np.exp(np.maximum(bound - base[:, None], -700.0)) for bound in (low, high))
+    gap = high - low
+    coarse, pairs = near != own, int(found.sizes[own]) * len(x)
+    while True:
+        below = np.logaddexp(exact.log_sums(), base + np.log(low @ coarse))
+        share = np.exp(base - below) @ gap / len(x)  # of each cluster in the mean of (upper - lower) / lower
+        share[np.isnan(share)] = np.inf
+        share[~coarse] = 0
+        if not share.sum() > width:
+            break
+        loosest = np.argsort(-share)
+        left = np.cumsum(share[loosest][::-1])[::-1]  # of each and all that follow it
+        needed = max(1, int((left > width).sum()))
+        chosen = loosest[: max(1, needed // 2)]  # the sums rise on the way: the last of them may not be needed
+        for y in members_of(found, near[chosen]):
+            exact.add_all(y, first=False)
+        coarse[chosen] = False
+        pairs += int(found.sizes[near[chosen]].sum()) * len(x)
+    error = exact.error / exact.total + (COLUMNS + len(found.sizes) + 8) * EPS
+    # 1e-12 for the rounding of the sums of bounds
+    below = np.logaddexp(exact.log_sums() - error, base + np.log(low @ coarse) - 1e-12)
+    above = np.logaddexp(exact.log_sums() + error, base + np.log(high @ coarse) + 1e-12)
+    above = np.logaddexp(above, far_mass)
+    doubtful = ~(error <= max(1e-10, width / 8))
+    return np.where(doubtful, np.nan, below), above, pairs
+
+
+def within_reach(
+    x: NDArray[np.float64], found: Clusters, space: Space, negligible: float
+) -> tuple[NDArray[np.intp], float]:
+    """The clusters that may matter to a group, and the log of an upper bound on what all others add to any query.
+
+    By the triangle inequality through the group's centre q, no farther than p from any query: a cluster at s from q
+    adds at most n e^-D(s - p - r). What is left out adds up to `negligible` (a logarithm) at most.
+    """
+    q = x.mean(axis=0)
+    reach = float(np.sqrt(np.square(x - q).sum(axis=1).max())) * (1 + 1e-9)
+    s = np.sqrt(np.square(found.centroids - q).sum(axis=1))
+    closest = np.maximum(s - reach - found.radius - 1e-9 * (s + reach + found.radius), 0)
+    high = np.log(found.sizes) - (closest if space.rooted else closest**2)
+    nearest_first = np.argsort(-high)
+    rest = np.logaddexp.accumulate(high[nearest_first][::-1])[::-1]  # of each and all that follow it
+    kept = max(1, int((rest > negligible).sum()))
+    return nearest_first[:kept], float(rest[kept]) + 1e-9 if kept < len(rest) else -np.inf
+
+
+def bounds_of_clusters(
+    x: NDArray[np.float64], found: Clusters, near: NDArray[np.intp], space: Space
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper bounds on log sum e^-D over the members of clusters `near`; see the top of this file."""
+    norms, radius, spread, sizes = found.norms[near], found.radius[near], found.spread[near], found.sizes[near]
+    square_x = np.einsum("ij,ij->i", x, x)
+    square = square_x[:, None] + norms**2 - 2 * (x @ found.centroids[near].T)
+    # rounding of the product, and of the centroids as means of their members
+    reach = (np.sqrt(square_x)[:, None] + (norms + radius)) ** 2
+    error = reach * ((sizes + x.shape[1] + 20) * EPS)
+    close, far = np.sqrt(np.maximum(square - error, 0)), np.sqrt(np.maximum(square, 0) + error)
+    count = np.log(sizes)
+    beyond = np.maximum(close - radius, 0) * (1 - 4 * EPS)
+    if space.rooted:
+        return count - np.sqrt(far**2 + spread), count - beyond
+    low = count - (far**2 + spread) - error
+    a = 2 * far * radius
+    excess = np.where(a < 1e-3, a * a / 2 * (1 + a), (np.exp(a) - 1 - a) * (1 + 1e-9))  # no less than e^a - 1 - a
+    shape = np.divide(spread, radius**2, out=np.zeros_like(spread), where=radius > 0)
+    bennett = np.log(1 + shape * excess) - close**2 + error
+    return low, count + np.fmin(bennett, -(beyond**2))
+
+
+def members_of(found: Clusters, chosen: NDArray[np.intp]) -> Iterator[References]:
+    """The members of some clusters, in blocks."""
+    chosen = np.sort(chosen)
+    slices = [found.points[found.starts[c] : found.starts[c + 1]] for c in chosen]
+    reaches = found.norms[chosen] + found.radius[chosen]
+    i = 0
+    while i < len(slices):
+        j, size = i + 1, len(slices[i])
+        while j < len(slices) and size + len(slices[j]) <= COLUMNS:
+            size += len(slices[j])
+            j += 1
+        points = slices[i] if j == i + 1 else np.concatenate(slices[i:j])
+        for part in split(points, 2 * COLUMNS):
+            yield References(part, None, 0.0, float(reaches[i:j].max()) * (1 + 1e-9))
+        i = j

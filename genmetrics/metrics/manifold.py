@@ -1,0 +1,227 @@
+"""Precision and recall, density and coverage, realism: how generated images lie among the balls around real ones.
+
+A set's manifold is the union of balls, one around each image, that reach to its k-th nearest other image of the set.
+One pass over the pairs serves all of these metrics (`kernels.close_pairs`); distances are compared squared.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmetrics._checks import as_features, same_width
+from genmetrics.intervals import share_estimate, share_of_parts, variance_of_mean, variances_of_parts
+from genmetrics.kernels.close_pairs import Between, Nearest, between, largest_ratio, within
+from genmetrics.kernels.neighbours import k_nearest
+from genmetrics.records import Estimate
+
+PRECISION_K, COVERAGE_K = 3, 5  # of the papers
+AT_LEAST = 40  # images on each side for coverage's interval
+
+
+@dataclass(frozen=True)
+class PrecisionRecall:
+    """Shares between 0 and 1."""
+
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True)
+class DensityCoverage:
+    """Density, >= 0 and about 1 for real images; coverage, between 0 and 1."""
+
+    density: float
+    coverage: float
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What the four metrics are means of."""
+
+    precision: NDArray[np.bool_]  # (m,) does a generated image lie in some real ball?
+    recall: NDArray[np.bool_] | None  # (n,) does a real image lie in some generated ball? None: no more than k of them
+    density: NDArray[np.float64]  # (m,) real balls that hold a generated image, over k
+    coverage: NDArray[np.bool_]  # (n,) does a real image's ball hold a generated image?
+
+
+def precision_recall(real: Any, generated: Any, k: int = PRECISION_K) -> PrecisionRecall:
+    """Share of generated images in the real manifold, and share of real images in the generated manifold.
+
+    A ball is closed: |x - y|^2 <= r^2, r the distance from x to its k-th nearest other image of its own set.
+
+    Args:
+        real: features (n, d) of real images; n > k.
+        generated: features (m, d) of generated images, from the same extractor; m > k.
+        k: neighbours that make the radius.
+
+    Returns:
+        precision and recall, each between 0 and 1; higher is better. They fall and rise with n, m and k: compare
+        equal ones only. Real images against real ones do not reach 1.
+
+    Raises:
+        DataError: a set holds no more images than k, widths differ, NaN or inf.
+    Source: Kynkaanniemi et al. (2019), arXiv:1904.06991, eq. 1-2.
+    Differs: exact in float64, also where float32 products (prdc, torch-fidelity) cannot tell two distances apart.
+        prdc's balls are open, so that a copy of a real image whose k-th neighbour is a copy too lies in no ball.
+    """
+    recall = recall_terms(real, generated, k)
+    return PrecisionRecall(float(terms_of(real, generated, k).precision.mean()), float(recall.mean()))
+
+
+def density_coverage(real: Any, generated: Any, k: int = COVERAGE_K) -> DensityCoverage:
+    """Mean number of real balls around a generated image, over k; share of real balls that hold a generated image.
+
+    A ball is open: |x - y| < r, r the distance from the real image to its k-th nearest other real image.
+
+    Args:
+        real: features (n, d) of real images; n > k.
+        generated: features (m, d) of generated images, from the same extractor.
+        k: neighbours that make the radius.
+
+    Returns:
+        density >= 0, whose expectation is m-free and 1 for real images; coverage between 0 and 1, for m = n real
+        images 1 - (n-1)...(n-k) / (2n-1)...(2n-k) in expectation, 0.97 at k = 5; higher is better.
+
+    Raises:
+        DataError: the real set holds no more images than k, widths differ, NaN or inf.
+    Source: Naeem et al. (2020), arXiv:2002.09797, eq. 3, 5 and 9.
+    Differs: exact in float64, also where float32 products cannot tell two distances apart.
+    """
+    terms = terms_of(real, generated, k)
+    return DensityCoverage(float(terms.density.mean()), float(terms.coverage.mean()))
+
+
+def realism(real: Any, generated: Any, k: int = PRECISION_K) -> NDArray[np.float64]:
+    """max over real x of r(x) / |x - g|, for each generated g; x only those with r(x) at most the median radius.
+
+    Args:
+        real: features (n, d) of real images; n > k.
+        generated: features (m, d) of generated images, from the same extractor.
+        k: neighbours that make the radius r.
+
+    Returns:
+        (m,) scores >= 0; higher is better; 1 or more inside a ball of that half, inf on a real image.
+
+    Raises:
+        DataError: the real set holds no more images than k, widths differ, NaN or inf.
+    Source: arXiv:1904.06991, eq. 3.
+    Differs: dgm-eval leaves the ball of median radius out.
+    """
+    x, y = checked(real, generated, k)
+    squares = within(x, k).squares[:, k - 1]
+    small = squares <= np.median(squares)
+    return np.sqrt(largest_ratio(x[small], y, squares[small]))
+
+
+def checked(real: Any, generated: Any, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both sets as features, the real one larger than k."""
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    x, y = as_features(real, "real", at_least=k + 1), as_features(generated, "generated")
+    same_width(x.shape[1], y.shape[1])
+    return x, y
+
+
+def terms_of(real: Any, generated: Any, k: int) -> Terms:
+    """The terms of all four metrics at this k, from one pass over the pairs, which is remembered."""
+    x, y = checked(real, generated, k)
+    near_x, near_y, found = pass_over(x, y, k)
+    i, j = ks_of(near_x, k).index(k), [*ks_of(near_y, k), k].index(k)
+    return Terms(
+        precision=found.x_balls.closed[i] > 0,
+        recall=found.y_balls.closed[j] > 0 if k < len(y) else None,
+        density=found.x_balls.open[i] / k,
+        coverage=found.nearest_y.squares[:, 0] < near_x.squares[:, k - 1],
+    )
+
+
+def pass_over(x: NDArray[Any], y: NDArray[Any], k: int = PRECISION_K) -> tuple[Nearest, Nearest, Between]:
+    """Neighbours within both sets, and between them with the balls of the papers' k and this one."""
+    near = [within(z, min(max(PRECISION_K, COVERAGE_K, k), len(z) - 1)) for z in (x, y)]
+    radii = [nearest.squares[:, np.array(ks_of(nearest, k), int) - 1] for nearest in near]
+    return near[0], near[1], between(x, y, *radii)
+
+
+def ks_of(near: Nearest, k: int) -> list[int]:
+    """Which balls were counted: those whose k-th neighbours there are."""
+    return [i for i in sorted({PRECISION_K, COVERAGE_K, k}) if i <= near.squares.shape[1]]
+
+
+def recall_terms(real: Any, generated: Any, k: int) -> NDArray[np.bool_]:
+    """Which real images lie in the generated manifold, (n,)."""
+    as_features(generated, "generated", at_least=k + 1)
+    recall = terms_of(real, generated, k).recall
+    assert recall is not None
+    return recall
+
+
+# estimates: the rows of METRICS
+
+
+def precision_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
+    """Precision, with Wilson's interval over the generated images; the real balls stand fixed."""
+    inside, options = terms_of(real, generated, PRECISION_K).precision, {"k": PRECISION_K}
+    if not intervals:
+        return Estimate.bare(float(inside.mean()), options=options)
+    given = "over generated images, conditional on the real set"
+    return share_estimate(float(inside.mean()), len(inside), given, over_generated=True, options=options)
+
+
+def recall_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
+    """Recall, with Wilson's interval over the real images; the generated balls stand fixed.
+
+    No standard error over the generated images is offered: all their balls would move.
+    """
+    inside, options = recall_terms(real, generated, PRECISION_K), {"k": PRECISION_K}
+    if not intervals:
+        return Estimate.bare(float(inside.mean()), options=options)
+    given = "over real images, conditional on the generated set"
+    return share_estimate(float(inside.mean()), len(inside), given, options=options)
+
+
+def density_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
+    """Density, a mean over the generated images; the real balls stand fixed."""
+    terms = terms_of(real, generated, COVERAGE_K).density
+    value, options = float(terms.mean()), {"k": COVERAGE_K}
+    if not intervals:
+        return Estimate.bare(value, options=options)
+    if len(terms) < 2 or not terms.any():
+        return Estimate.bare(
+            value, "no generated image lies in a ball" if len(terms) > 1 else "one image", options=options
+        )
+    std_error = math.sqrt(variance_of_mean(terms))
+    return Estimate.normal(
+        value,
+        std_error,
+        std_error_generated=std_error,
+        bounds=(0.0, math.inf),
+        interval="over generated images, conditional on the real set",
+        options=options,
+    )
+
+
+def coverage_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
+    """Coverage, with an interval over both sets.
+
+    Balls overlap, so that real images are not independent trials; how far they are from it is measured on parts of
+    the sets (`variances_of_parts`), and Wilson's interval is that of as many independent trials as have this variance.
+    """
+    covered, options = terms_of(real, generated, COVERAGE_K).coverage, {"k": COVERAGE_K}
+    value = float(covered.mean())
+    x, y = checked(real, generated, COVERAGE_K)
+    if not intervals or min(len(x), len(y)) < AT_LEAST:
+        few = f"parts of {min(len(x), len(y))} images are too few to see how coverage varies"
+        return Estimate.bare(value, few if intervals else "intervals were switched off", options=options)
+    both, given_real = variances_of_parts(x, y, coverage_of_part, seed)
+    return share_of_parts(value, both, given_real, len(x), options=options)
+
+
+def coverage_of_part(x: NDArray[Any], y: NDArray[Any]) -> float:
+    """Coverage of a part of the sets, by FAISS."""
+    own = k_nearest(x, x, COVERAGE_K + 1, "l2")[1][:, COVERAGE_K]
+    return float((k_nearest(x, y, 1, "l2")[1][:, 0] < own).mean())
