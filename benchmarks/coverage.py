@@ -20,9 +20,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from genmetrics.metrics.ddm import ddm_estimate
+from genmetrics.metrics.extrapolated import frechet_infinity_estimate, inception_score_infinity_estimate
+from genmetrics.metrics.fls import fls_estimate
 from genmetrics.metrics.frechet import frechet_estimate
 from genmetrics.metrics.inception_score import inception_score_estimate
-from genmetrics.metrics.kernel import kernel_estimate
+from genmetrics.metrics.intra_class import intra_class_estimate
+from genmetrics.metrics.kernel import kernel_estimate, rbf_estimate
+from genmetrics.metrics.vendi import rke_estimate, vendi_estimate
 from genmetrics.records import Z95, Estimate
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
@@ -76,6 +80,61 @@ def cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, Draw, int, int
         yield "kernel null mnist 7x7 n=500", kernel_estimate, digits, digits, 500, 500
 
 
+def skewed(d: int, shape: float) -> Draw:
+    """Draws of independent gamma variables, which have a direction to be similar in."""
+    return lambda random, n: random.gamma(shape, size=(n, d))
+
+
+def classes_and_features(shift: float) -> Draw:
+    """Features of three classes, the class in the last column."""
+
+    def draw(random: np.random.Generator, n: int) -> np.ndarray:
+        labels = np.arange(n) % 3
+        return np.column_stack([random.normal(size=(n, 5)) * (1 + labels[:, None]) + shift, labels])
+
+    return draw
+
+
+def by_class(real: np.ndarray, generated: np.ndarray, **_: object) -> Estimate:
+    return intra_class_estimate(real[:, :-1], generated[:, :-1], real[:, -1], generated[:, -1])
+
+
+def feature_cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, Draw, int, int]]:
+    """Metrics of features beyond the usual panel, as in `cases`."""
+    for name, shift in (("null", 0.0), ("near", 0.1), ("apart", 0.5)):
+        same, other = gaussian(10, 1), gaussian(10, 1, 1.0, shift)
+        yield f"kernel-rbf {name} d=10 n=300", rbf_estimate, same, other, 300, 300
+    for name, shift in (("null", 0.0), ("apart", 0.5)):
+        yield (
+            f"frechet-intra-class {name} n=450",
+            by_class,
+            classes_and_features(0.0),
+            classes_and_features(shift),
+            450,
+            450,
+        )
+
+
+def diversity_cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, int]]:
+    for d, n in ((4, 200), (10, 300)):
+        yield f"vendi d={d} n={n}", vendi_estimate, skewed(d, 2.0), n
+        yield f"rke d={d} n={n}", rke_estimate, skewed(d, 2.0), n
+    digits = mnist(7)
+    if digits is not None:
+        yield "vendi mnist 7x7 n=500", vendi_estimate, digits, 500
+        yield "rke mnist 7x7 n=500", rke_estimate, digits, 500
+    reference = gaussian(6, 1)(np.random.default_rng(3), 1000)
+    yield (
+        "frechet-infinity apart d=6 n=500",
+        lambda y, **_: frechet_infinity_estimate(reference, y),
+        gaussian(6, 1, 1.2, 0.2),
+        500,
+    )
+    yield "inception-score-infinity n=500", inception_score_infinity_estimate, logits(10, 3.0), 500
+    train, samples = (gaussian(4, 1)(np.random.default_rng(i), 200) for i in (4, 5))
+    yield "fls over test d=4 n=200", lambda test, **_: fls_estimate(train, test, samples), gaussian(4, 1), 200
+
+
 def one_sided_cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, int]]:
     for classes, sharpness, n in ((10, 8.0, 500), (10, 3.0, 500), (100, 6.0, 2000)):
         yield (
@@ -110,12 +169,18 @@ def repeat(once: Callable[[np.random.Generator], Repeated], times: int) -> np.nd
     return np.array([once(random) for _ in range(times)], dtype=float)
 
 
-def measured(repetitions: int) -> Iterator[dict[str, object]]:
-    for name, estimate, real, generated, n, m in cases():
+def measured(repetitions: int, only: str) -> Iterator[dict[str, object]]:
+    for name, estimate, real, generated, n, m in (*cases(), *feature_cases()):
+        if only not in name:
+            continue
         yield row(name, repeat(partial(two_sided, estimate, real, generated, n, m), repetitions))
-    for name, estimate, draw, n in one_sided_cases():
+    for name, estimate, draw, n in (*one_sided_cases(), *diversity_cases()):
+        if only not in name:
+            continue
         yield row(name, repeat(partial(one_sided, estimate, draw, n), repetitions))
     for name, estimate, real, generated, n in difference_cases():
+        if only not in name:
+            continue
         reference = real(np.random.default_rng(5), n)
         yield row(name, repeat(partial(paired, estimate, reference, generated, n), repetitions))
 
@@ -164,11 +229,12 @@ def row(name: str, repeated: np.ndarray) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=400)
+    parser.add_argument("--only", default="", help="cases whose name holds this")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "coverage.csv")
     arguments = parser.parse_args()
     rows = []
     with threadpool_limits(1):
-        for found in measured(arguments.repetitions):
+        for found in measured(arguments.repetitions, arguments.only):
             print(f"{found['case']:<48}", *(f"{value:>10}" for value in list(found.values())[1:]), flush=True)
             rows.append(found)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
@@ -176,6 +242,25 @@ def main() -> None:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    arguments.out.with_suffix(".svg").write_bytes(plot(rows))
+
+
+def plot(rows: list[dict[str, object]]) -> bytes:
+    """Coverage of each case, with the range of 92 to 98% that is asked for."""
+    from genmetrics.reports.plots import REAL, SAMPLES, figure, svg
+
+    with figure(7, 0.6 + 0.19 * len(rows)) as drawn:
+        axes = drawn.add_subplot()
+        places = np.arange(len(rows))[::-1]
+        coverage = np.array([float(str(row["coverage_percent"])) for row in rows])
+        error = 1.96 * np.sqrt(coverage * (100 - coverage) / [int(str(row["repetitions"])) for row in rows])
+        axes.axvspan(92, 98, color=REAL, alpha=0.15, linewidth=0)
+        axes.axvline(95, color=REAL, linewidth=0.8)
+        axes.errorbar(coverage, places, xerr=error, fmt="o", color=SAMPLES, markersize=3.5, linewidth=1)
+        axes.set_yticks(places, [str(row["case"]) for row in rows], fontsize=7)
+        axes.set_ylim(-1, len(rows))
+        axes.set_xlabel("% of nominal 95% intervals that hold the value; bars: 1.96 standard errors of the simulation")
+        return svg(drawn)
 
 
 if __name__ == "__main__":

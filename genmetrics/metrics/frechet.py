@@ -167,9 +167,9 @@ def estimate_from_moments(real: Any, generated: Any, seed: int, intervals: bool)
 
 def influence_of_second(a: Gaussian, b: Gaussian) -> NDArray[np.float64]:
     """The influence function of the distance at the images of b, as `frechet_influence` gives it."""
-    of_b = b.whitened
-    _, s, right = singular(a.factor.T @ of_b.factor)
-    return of_b.pull(b.mean - a.mean, right.T, s)
+    white = b.whitened
+    _, s, right = singular(a.factor.T @ white.factor)
+    return white.pull(b.mean - a.mean, right.T, s)
 
 
 def too_few_notes(x: NDArray[Any], name: str) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ def mifid(train: Any, generated: Any, threshold: float = THRESHOLD) -> Memorizat
     x, y = as_features(train, "train", at_least=2), as_features(generated, "generated", at_least=2)
     same_width(x.shape[1], y.shape[1], ("train", "generated"))
     distance, memorization = frechet_distance(x, y), memorization_distance(x, y)
+    if distance <= 1e-9 * x.var(axis=0, dtype=np.float64).sum():
+        distance = 0.0  # rounding alone, which a vanishing penalty would blow up
     penalty = memorization if memorization < threshold else 1.0
     return MemorizationInformed(distance / (penalty + 1e-15), distance, memorization)
 

@@ -20,7 +20,7 @@ OF_ARRAYS = [name for name, row in METRICS.items() if row.needs != ("generated.i
 COMPARING = [name for name, row in METRICS.items() if len(row.sides) > 1 and name not in BY_CLASS]
 TWO_SIDED = [name for name in COMPARING if len(METRICS[name].needs) == 2]
 OTHER_ARGUMENTS = {"ddm-variational-kl": ("f", "g"), "parzen": ("test", "generated", "sigma", "validation")}
-ORDER_MATTERS = {  # contiguous splits; pairs, subsets, halves and starts drawn by position
+ORDER_MATTERS = {  # splits; pairs, subsets, halves and starts drawn by position
     "inception-score",
     "ms-ssim",
     "ct-score",
@@ -32,9 +32,9 @@ ORDER_MATTERS = {  # contiguous splits; pairs, subsets, halves and starts drawn 
 }
 STRENGTHS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8)
 SATURATES = {"ct-score": 0.3}  # from here on every sample lies farther out than every test image
-NOT_MONOTONE = {  # balls around scattered samples are large, and hold real images; noise takes the penalty away
-    "recall",
-    "mifid",
+NOT_MONOTONE = {
+    "recall",  # balls around scattered samples are large, and hold real images
+    "mifid",  # noise takes the penalty away
 }
 DIVERSITY = ("vendi", "rke")  # noise is diverse: damage, for these, is that images become alike
 MIXING = np.linalg.qr(np.random.default_rng(0).normal(size=(D, D)))[0] * np.linspace(0.3, 1.5, D)

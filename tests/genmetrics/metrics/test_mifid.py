@@ -61,3 +61,8 @@ def test_images_without_direction_are_left_out_unless_all_are():
     assert memorization_distance(train, generated) == pytest.approx(by_loops(train[:5], generated), rel=1e-10)
     with pytest.raises(DataError, match="no image has a direction"):
         mifid(np.zeros((3, 3)), generated)
+
+
+def test_the_training_set_itself_scores_0_and_no_multiple_of_rounding():
+    train = normal(200, 20, 1).astype(np.float32)
+    assert mifid(train, train[::-1]).value == 0
