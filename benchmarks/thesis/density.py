@@ -132,10 +132,10 @@ def modes(name: str) -> None:
     strictly = bool(np.all(np.diff(ddm) < 0))
     left = [100 * abs(last[-1] - value) / abs(last[-1] - last[0]) for value in last]
     falls = [100 * (value - ddm[-1]) / (ddm[0] - ddm[-1]) for value in ddm]
+    how = "falls" if strictly else "does NOT fall"
     print(
-        f"{name}: DDM {'falls' if strictly else 'does NOT fall'} strictly with n: {[round(v, 2) for v in ddm]}. Left at "
-        f"n = 100 and 1,000: {left[2]:.1f}% and {left[3]:.1f}% of the score's rise, {falls[2]:.1f}% and {falls[3]:.1f}% "
-        "of DDM's fall."
+        f"{name}: DDM {how} strictly with n: {[round(v, 2) for v in ddm]}. Left at n = 100 and 1,000: {left[2]:.1f}% "
+        f"and {left[3]:.1f}% of the score's rise, {falls[2]:.1f}% and {falls[3]:.1f}% of DDM's fall."
     )
 
 
@@ -189,9 +189,7 @@ def embeddings(_: str) -> None:
     draw("embeddings", list(range(len(names))), values, "corrupted set")
     first = values["resnet20 logits"]
     taus = {key: float(kendalltau(first, v).statistic) for key, v in values.items() if v is not first}
-    print(
-        f"Kendall's tau with resnet20 logits over {len(names)} sets: {', '.join(f'{k} {v:.2f}' for k, v in taus.items())}."
-    )
+    print(f"Kendall's tau with resnet20 logits over {len(names)} sets: { {k: round(v, 2) for k, v in taus.items()} }.")
 
 
 def parzen(_: str) -> None:
