@@ -89,6 +89,13 @@ def test_every_score_says_what_it_gives_real_data(record):
     assert record["frechet"].baseline["n"] == record["frechet"].n_generated
 
 
+def test_ddm_alone_says_how_far_it_lies_above_real_data(record):
+    ddm = record["ddm"]
+    assert ddm.details["excess_over_real_data"] == ddm.value - ddm.baseline["value"]
+    assert ddm.details["ratio_to_real_data"] == ddm.value / ddm.baseline["value"]
+    assert not any("excess_over_real_data" in score.details for score in record if score.metric != "ddm")
+
+
 def test_the_record_survives_json(record, tmp_path):
     record.to_json(tmp_path / "record.json")
     assert Record.from_json(tmp_path / "record.json") == record

@@ -4,10 +4,12 @@ import dataclasses
 import math
 import re
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from report_material import score
 
 from genmetrics.reports import wording
 
@@ -94,3 +96,12 @@ def test_a_score_without_interval_says_so_and_why(record):
 
 def test_controls_are_written_out():
     assert wording.one_line("a\x1b[31m\n b\u202e") == "a\\x1b[31m b\\u202e"
+
+
+def test_an_excess_over_real_data_is_said_with_its_ratio():
+    found = score("ddm_x", details={"excess_over_real_data": 2.5, "ratio_to_real_data": 1.25})
+    record = SimpleNamespace(scores=[found, score("fd_x"), score("y", details={"excess_over_real_data": -1.0})])
+    assert wording.excess_remarks(record) == [
+        "ddm_x: 2.500 above as many real images, 1.25 times",
+        "y: -1.000 above as many real images",
+    ]

@@ -1,0 +1,187 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from genmetrics._checks import DataError
+from genmetrics.analyses import ais_chains
+from genmetrics.analyses.ais import ais_bdmc, ais_log_likelihood, ais_sweep
+from genmetrics.analyses.ais_chains import Chains, Schedule
+from genmetrics.cli import main
+
+W = np.random.default_rng(0).normal(size=(5, 2))
+B = np.random.default_rng(1).normal(size=5)
+VARIANCE = 0.3
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class Linear(torch.nn.Module):
+    """z -> W z + b, in float64."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.bias = torch.nn.Parameter(torch.tensor(W)), torch.nn.Parameter(torch.tensor(B))
+
+    def forward(self, z):
+        return z @ self.weight.T + self.bias
+
+
+def exact(images, variance=VARIANCE):
+    """log N(x; b, W W^T + variance I)."""
+    covariance = torch.tensor(W @ W.T + variance * np.eye(5))
+    return torch.distributions.MultivariateNormal(torch.tensor(B), covariance).log_prob(torch.tensor(images)).numpy()
+
+
+def drawn(n, seed=2):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 2)) @ W.T + B + np.sqrt(VARIANCE) * rng.normal(size=(n, 5))
+
+
+def test_a_linear_decoders_likelihood_is_found_within_a_tenth_of_a_nat():
+    images = drawn(12)
+    found = ais_log_likelihood(Linear(), images, 2, VARIANCE, temperatures=1000)
+    assert found.value == pytest.approx(exact(images).mean(), abs=0.1)
+    assert found.acceptance > 0.6  # the step grows to its largest while more than 65% are accepted
+    assert found.per_image.shape == (12,)
+    assert (found.effective_chains > 1).all()
+
+
+def test_both_bounds_hold_the_truth_of_simulated_images():
+    found = ais_bdmc(Linear(), 2, VARIANCE, n=60, temperatures=400, chains=8)
+    truth = exact(found.images)
+    below, above = found.per_image_lower - truth, found.per_image_upper - truth
+    assert below.mean() <= 2 * below.std() / np.sqrt(60)
+    assert above.mean() >= -2 * above.std() / np.sqrt(60)
+    assert found.gap == found.upper - found.lower
+    assert abs(found.gap) < 0.5
+
+
+def test_one_jump_from_the_prior_is_importance_sampling():
+    """Two temperatures: the weight is the likelihood at the first latents, whatever the move after."""
+    images = drawn(3)
+    found = ais_log_likelihood(Linear(), images, 2, VARIANCE, temperatures=2, chains=4, seed=5)
+    z = torch.randn(4, 3, 2, generator=torch.Generator().manual_seed(5), dtype=torch.float64).numpy()
+    square = ((images - (z @ W.T + B)) ** 2).sum(axis=2)
+    logs = -square / (2 * VARIANCE) - 5 / 2 * np.log(2 * np.pi * VARIANCE)
+    np.testing.assert_allclose(found.per_image, np.logaddexp.reduce(logs) - np.log(4), rtol=1e-12)
+
+
+def test_moves_leave_the_tempered_posterior_alone():
+    """Exact posterior draws at exponent 1, moved 30 times: mean and covariance stay."""
+    x = torch.tensor(drawn(1)).repeat(4000, 1)
+    covariance = np.linalg.inv(np.eye(2) + W.T @ W / VARIANCE)
+    mean = covariance @ W.T @ (x[0].numpy() - B) / VARIANCE
+    z = torch.tensor(np.random.default_rng(3).multivariate_normal(mean, covariance, 4000))
+    chains = Chains.posterior(Linear(), x, z, VARIANCE, 4)
+    for _ in range(30):
+        chains.move(1.0, 10)
+    found = chains.z[0].numpy()
+    np.testing.assert_allclose(found.mean(axis=0), mean, atol=5 * np.sqrt(covariance.max() / 4000))
+    np.testing.assert_allclose(np.cov(found.T), covariance, atol=0.15 * covariance.max())
+    assert not np.allclose(found, z.numpy())
+
+
+def test_the_schedule_is_a_sigmoid_from_0_to_1():
+    schedule = Schedule.sigmoid(5).exponents
+    s = 1 / (1 + np.exp(-np.linspace(-4, 4, 5)))
+    np.testing.assert_allclose(schedule, (s - s[0]) / (s[-1] - s[0]), rtol=1e-12)
+    assert Schedule.sigmoid(5).reversed().exponents == schedule[::-1]
+
+
+def test_a_sweep_is_one_run_for_each_variance():
+    images = drawn(2)
+    found = ais_sweep(Linear(), images, 2, (0.1, 0.5), temperatures=20, chains=2)
+    assert {v: r.value for v, r in found.items()} == {
+        v: ais_log_likelihood(Linear(), images, 2, v, temperatures=20, chains=2).value for v in (0.1, 0.5)
+    }
+
+
+def test_a_killed_run_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(ais_chains, "KEEP_EVERY", 0)
+    images, file = drawn(3), tmp_path / "run.pt"
+    settings = {"temperatures": 30, "chains": 2}
+
+    def killed(items, label, total):
+        for i, item in enumerate(items):
+            if i == 12:
+                raise KeyboardInterrupt
+            yield item
+
+    whole = ais_log_likelihood(Linear(), images, 2, VARIANCE, **settings)
+    with pytest.raises(KeyboardInterrupt):
+        ais_log_likelihood(Linear(), images, 2, VARIANCE, **settings, checkpoint=file, progress=killed)
+    assert torch.load(file, weights_only=True)["at"] == 12
+    again = ais_log_likelihood(Linear(), images, 2, VARIANCE, **settings, checkpoint=file)
+    np.testing.assert_array_equal(again.per_image, whole.per_image)
+    with pytest.raises(DataError, match="checkpoint of another run"):
+        ais_log_likelihood(Linear(), images, 2, 0.2, **settings, checkpoint=file)
+    file.write_bytes(b"no checkpoint")
+    with pytest.raises(DataError, match="is no checkpoint"):
+        ais_log_likelihood(Linear(), images, 2, VARIANCE, **settings, checkpoint=file)
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(DataError, match="is it the decoder of these images"):
+        ais_log_likelihood(Linear(), np.zeros((2, 4)), 2, VARIANCE)
+    with pytest.raises(DataError, match="pass floats"):
+        ais_log_likelihood(Linear(), np.zeros((2, 5), np.uint8), 2, VARIANCE)
+    with pytest.raises(DataError, match="1 of 2 hold NaN"):
+        ais_log_likelihood(Linear(), np.array([[0.0] * 5, [np.nan] * 5]), 2, VARIANCE)
+    with pytest.raises(ValueError, match="obs_var must be a finite number above 0"):
+        ais_log_likelihood(Linear(), drawn(2), 2, 0.0)
+    with pytest.raises(ValueError, match="temperatures must be at least 2"):
+        ais_log_likelihood(Linear(), drawn(2), 2, 1.0, temperatures=1)
+
+
+DECODER = "import torch\ndef decode(z):\n    return torch.sigmoid(z).repeat_interleave(8, dim=1).view(-1, 1, 4, 4)\n"
+
+
+def test_the_command_line_gives_numbers_json_and_bounds(tmp_path):
+    (tmp_path / "d.py").write_text(DECODER)
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 256, (5, 4, 4, 1), dtype=np.uint8))
+    common = ["--decoder", f"{tmp_path / 'd.py'}:decode", "--latent-dim", "2", "--temperatures", "10", "--chains", "2"]
+    run = CliRunner().invoke(
+        main, ["ais", str(tmp_path / "x.npy"), *common, "--obs-var", "0.1,0.2", "--json", "--n", "3"]
+    )
+    assert run.exit_code == 0, run.output
+    rows = json.loads(run.stdout)
+    assert [row["obs_var"] for row in rows] == [0.1, 0.2]
+    assert len(rows[0]["per_image"]) == 3
+    run = CliRunner().invoke(main, ["ais", *common, "--obs-var", "0.1", "--bdmc", "--n", "4"])
+    assert run.exit_code == 0, run.output
+    assert "gap" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--obs-var", "0.1"], 2, "name IMAGES"),
+        (["--obs-var", "x", "--bdmc"], 2, "numbers above 0"),
+        (["--obs-var", "0.1", "--bdmc", "--decoder", "nowhere:f"], 1, "cannot import nowhere"),
+        (["--obs-var", "0.1", "--bdmc", "--decoder", "math:nothing"], 1, "no function 'nothing'"),
+    ],
+)
+def test_the_command_line_says_what_is_wrong(arguments, code, message):
+    run = CliRunner().invoke(main, ["ais", "--decoder", "math:sin", "--latent-dim", "2", *arguments])
+    assert run.exit_code == code
+    assert message in run.output
+
+
+def test_progress_is_told():
+    seen = []
+
+    def progress(items, label, total):
+        seen.append((label, total))
+        return items
+
+    ais_bdmc(Linear(), 2, VARIANCE, n=2, temperatures=5, chains=1, progress=progress)
+    assert seen == [("AIS", 4), ("reverse AIS", 4)]

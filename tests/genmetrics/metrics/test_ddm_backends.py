@@ -1,0 +1,191 @@
+"""faiss and clustered hold the exact value between their bounds and meet `tol`; baselines, scales, relatives."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import logsumexp
+
+from genmetrics._checks import DataError
+from genmetrics.kernels import clustered, topk
+from genmetrics.kernels.clustered import Clusters, bounds_of_clusters, sorted_by_cluster, within_reach
+from genmetrics.kernels.geometry import DISTANCES
+from genmetrics.kernels.pairwise import log_mean_exp
+from genmetrics.kernels.tiles import Space
+from genmetrics.metrics.ddm import ddm, ddm_relative, ddm_sum
+from genmetrics.metrics.scales import likeliest_scale
+from tests.reference import ddm as slow
+from tests.reference.ddm_cases import random_case
+
+distances = st.sampled_from(DISTANCES)
+
+
+@pytest.mark.parametrize("backend", ["faiss", "clustered"])
+@given(st.integers(0, 10**9))
+@settings(deadline=None, max_examples=60)
+def test_the_interval_holds_the_exact_value_and_meets_tol(backend, seed):
+    case = random_case(seed)
+    exact = ddm(case.test, case.generated, case.distance, case.scale)
+    found = ddm(case.test, case.generated, case.distance, case.scale, backend, case.tol)
+    assert found.lower <= exact.upper
+    assert exact.lower <= found.upper
+    assert found.lower <= found.value <= found.upper
+    assert found.upper - found.lower <= case.tol * max(1, found.value) * (1 + 1e-9)
+    assert found.certified
+
+
+@given(st.integers(0, 10**6), st.integers(1, 6), st.floats(-2, 2), distances)
+@settings(deadline=None, max_examples=60)
+def test_both_bounds_of_every_cluster_hold(seed, d, exponent, distance):
+    rng = np.random.default_rng(seed)
+    x, y = 10**exponent * rng.normal(size=(5, d)), 10**exponent * rng.normal(size=(40, d))
+    space = Space.of(np.zeros(d), distance, 1.0)
+    found = sorted_by_cluster(y, rng.integers(0, 7, 40), space)
+    low, high = bounds_of_clusters(space.scaled(x), found, np.arange(len(found.sizes)), space)
+    for c in range(len(found.sizes)):
+        members = found.points[found.starts[c] : found.starts[c + 1], :d]
+        square = ((space.scaled(x)[:, None] - members) ** 2).sum(axis=2)
+        exact = logsumexp(-(np.sqrt(square) if distance == "l2" else square), axis=1)
+        assert (low[:, c] <= exact + 1e-9 * np.maximum(1, abs(exact))).all()
+        assert (exact <= high[:, c] + 1e-9 * np.maximum(1, abs(exact))).all()
+
+
+def test_the_bounds_of_a_cluster_by_hand():
+    """Members at -1 and 1, query at 2: centroid 0, radius and spread 1, s = 2, a = 4. Below: 2 e^-5. Above: the smaller
+    of 2 e^-1 and 2 e^-4 (1 + e^4 - 5), which is the first. The truth is e^-1 + e^-9."""
+    space = Space(np.zeros(1), 1.0, False)
+    found = sorted_by_cluster(np.array([[-1.0], [1.0]]), np.zeros(2, int), space)
+    low, high = bounds_of_clusters(np.array([[2.0]]), found, np.array([0]), space)
+    assert low[0, 0] == pytest.approx(np.log(2) - 5, rel=1e-12)
+    assert high[0, 0] == pytest.approx(np.log(2) - 1, rel=1e-7)
+
+
+def test_near_its_centroid_a_cluster_is_bounded_by_bennett():
+    """Radius .1, query at 1: e^-.81 by the triangle; e^-1 (1 + e^.2 - 1.2) by the mean of e^u."""
+    space = Space(np.zeros(1), 1.0, False)
+    found = sorted_by_cluster(np.array([[-0.1], [0.1]]), np.zeros(2, int), space)
+    _, high = bounds_of_clusters(np.array([[1.0]]), found, np.array([0]), space)
+    assert high[0, 0] == pytest.approx(np.log(2) - 1 + np.log(np.exp(0.2) - 0.2), abs=1e-7)
+
+
+def test_what_lies_out_of_reach_is_bounded_together():
+    """Clusters of one point each at 0, 3 and 50 from a group around 0: the last two are e^-9 and e^-2500 there."""
+    space = Space(np.zeros(1), 1.0, False)
+    found: Clusters = sorted_by_cluster(np.array([[0.0], [3.0], [50.0]]), np.arange(3), space)
+    near, rest = within_reach(np.array([[0.0]]), found, space, -100.0)
+    assert near.tolist() == [0, 1]
+    assert rest == pytest.approx(-2500, rel=1e-6)
+    near, rest = within_reach(np.array([[0.0]]), found, space, -5.0)
+    assert near.tolist() == [0]
+    assert rest == pytest.approx(-9, rel=1e-6)
+
+
+def test_far_clusters_are_not_computed():
+    rng = np.random.default_rng(0)
+    centres = 50 * rng.normal(size=(10, 4))
+    test, generated = (centres[rng.integers(0, 10, n)] + 0.1 * rng.normal(size=(n, 4)) for n in (500, 3000))
+    found = ddm(test, generated, backend="clustered", tol=1e-3)
+    assert found.details["share_refined"] < 0.2
+    assert found.value == pytest.approx(ddm(test, generated).value, rel=1e-3)
+
+
+def test_k_grows_only_for_queries_that_need_it(monkeypatch):
+    """One test point has its neighbours at once; the other is as near to all."""
+    asked = []
+    bracket = topk.bracket
+    monkeypatch.setattr(
+        topk, "bracket", lambda f, q, r, k, *rest: asked.append((len(q), k)) or bracket(f, q, r, k, *rest)
+    )
+    rng = np.random.default_rng(1)
+    sphere = rng.normal(size=(1100, 3))
+    sphere *= 10 / np.linalg.norm(sphere, axis=1, keepdims=True)
+    test = np.vstack([sphere[0], np.zeros(3)])
+    found = ddm(test, sphere, scale=0.1, backend="faiss")
+    assert asked == [(2, 64), (1, 256)]
+    assert found.details["share_exact"] == 0.5
+    assert found.value == pytest.approx(ddm(test, sphere, scale=0.1).value, rel=1e-4)
+
+
+def test_an_approximate_index_is_not_certified():
+    x, y = np.random.default_rng(2).normal(size=(2, 300, 3))
+    found = ddm(x, y, scale=0.05, backend="faiss", index="ivf")
+    assert not found.certified
+    assert found.value == pytest.approx(ddm(x, y, scale=0.05).value, rel=1e-2)
+
+
+# scale
+
+
+def test_the_likeliest_scale_is_where_the_likelihood_is_highest():
+    rng = np.random.default_rng(3)
+    held_out, train = rng.normal(size=(80, 3)), rng.normal(size=(400, 3))
+    h = likeliest_scale(held_out, train, "half_sq")
+
+    def likelihood(scale):
+        return log_mean_exp(held_out, train, distance="half_sq", scale=scale).values.mean() - 3 * np.log(scale)
+
+    assert all(likelihood(h) > likelihood(h * factor) for factor in (0.5, 0.95, 1.05, 2.0))
+    assert likeliest_scale(rng.permutation(held_out), rng.permutation(train), "half_sq") == h
+    assert likeliest_scale(10 * held_out, 10 * train, "half_sq") == pytest.approx(10 * h, rel=2e-3)
+    assert likeliest_scale(held_out, train, "sq") == pytest.approx(np.sqrt(2) * h, rel=2e-3)
+
+
+def test_one_training_image_has_its_closed_form():
+    """One component: h^2 is the mean squared distance over d."""
+    held_out = np.array([[3.0, 4.0], [0.0, 5.0]])
+    assert likeliest_scale(held_out, np.zeros((1, 2)), "half_sq") == pytest.approx(np.sqrt(25 / 2), rel=1e-3)
+
+
+def test_auto_needs_training_images_that_are_not_the_test_images():
+    x = np.random.default_rng(4).normal(size=(20, 2))
+    with pytest.raises(DataError, match="pass train="):
+        ddm(x, x, scale="auto")
+    with pytest.raises(DataError, match="no maximum"):
+        ddm(x, x, scale="auto", train=x)
+
+
+# baseline, relatives, the thesis's sign
+
+
+def test_the_baseline_is_of_as_many_training_images():
+    rng = np.random.default_rng(5)
+    test, generated, train = rng.normal(size=(30, 2)), rng.normal(size=(20, 2)) + 1, rng.normal(size=(50, 2))
+    result = ddm(test, generated, train=train)
+    rows = np.sort(np.random.default_rng(0).choice(50, 20, replace=False))
+    assert result.baseline is not None
+    assert result.baseline.value == ddm(test, train[rows]).value
+    assert result.excess == result.value - result.baseline.value
+    assert result.ratio == result.value / result.baseline.value
+    assert ddm(test, generated).excess is None
+
+
+def test_the_relative_divergence_is_the_difference_of_two():
+    rng = np.random.default_rng(6)
+    train, test, generated = (rng.normal(size=(n, 3)) for n in (25, 15, 10))
+    expected = slow.ddm(train, generated) - slow.ddm(train, test)
+    result = ddm_relative(train, test, generated)
+    assert result.value == pytest.approx(expected, rel=1e-10)
+    assert result.lower <= expected <= result.upper
+    assert ddm_relative(train, test, test).value == 0
+    both = ddm_sum(train, test, generated)
+    assert both.value == pytest.approx(expected + slow.ddm(test, generated), rel=1e-10)
+    assert both.lower <= both.value <= both.upper
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_the_thesis_sign_is_the_flipped_exponent(distance):
+    rng = np.random.default_rng(7)
+    test, generated = rng.normal(size=(6, 2)), rng.normal(size=(8, 2))
+    d = np.array([[slow.scaled_distance(t, g, distance, 2.0) for g in generated] for t in test])
+    expected = -np.mean(logsumexp(d, axis=1) - np.log(8))
+    result = ddm(test, generated, distance, 2.0, thesis_sign=True)
+    assert result.value == pytest.approx(expected, rel=1e-12)
+    assert result.value < 0
+    assert not result.certified
+
+
+def test_clusters_of_one_point_and_sets_too_small_to_cluster():
+    x = np.zeros((50, 2))
+    assert ddm(x, x, backend="clustered").value == 0
+    assert ddm(x[:3], x[:4], backend="clustered").value == 0
+    assert clustered.FEW < 50
