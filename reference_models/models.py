@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MODELS = {
     "digits-cnn": "digits_cnn:DigitsClassifier",
     "mnist-cnn": "mnist_cnn:MnistClassifier",
+    "dcgan": "dcgan:DCGAN",
+    "wgan-gp": "wgan_gp:WGANGP",
     "vae": "vae:VAE",
 }
 
