@@ -80,9 +80,22 @@ class Generative:
 
 
 def update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One step of the optimiser down the loss; only the gradients of its own parameters are computed."""
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    """One step of the optimiser down the loss."""
+    backward(optimiser, loss)
+    descend(optimiser)
+
+
+def backward(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Gradients of the loss; only those of the optimiser's own parameters are computed."""
     optimiser.zero_grad()
-    loss.backward(inputs=parameters)
-    parallel.average_gradients(parameters)
+    loss.backward(inputs=parameters(optimiser))
+
+
+def descend(optimiser: torch.optim.Optimizer) -> None:
+    """One step along the gradients that are there, averaged over processes."""
+    parallel.average_gradients(parameters(optimiser))
     optimiser.step()
+
+
+def parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    return [p for group in optimiser.param_groups for p in group["params"]]

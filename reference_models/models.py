@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 MODELS = {
     "digits-cnn": "digits_cnn:DigitsClassifier",
     "mnist-cnn": "mnist_cnn:MnistClassifier",
+    "vanilla-gan": "vanilla_gan:VanillaGAN",
+    "gan-10": "gan10:GAN10",
     "dcgan": "dcgan:DCGAN",
     "wgan-gp": "wgan_gp:WGANGP",
     "vae": "vae:VAE",
+    "vae-10": "vae_ais:VAE10",
+    "vae-50": "vae_ais:VAE50",
+    "vae-conv": "vae_conv:ConvolutionalVAE",
 }
 
 

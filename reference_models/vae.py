@@ -91,16 +91,21 @@ class VAE(Generative):
     quick = MappingProxyType({"steps": 1000})
     exports = "decoder"
     averaged = ("decoder",)
+    kl_weight = 1.0  # of the KL in the loss
 
     def __init__(self, config: Config, dataset: Dataset, device: torch.device) -> None:
         self.config, self.device, self.progress, self.averages = config, device, 0.0, {}
-        self.encoder = Encoder(dataset.shape, config).to(device)
-        self.decoder = Decoder(config.latent_dim, config.widths, dataset.shape).to(device)
-        self.noise = Noise(config.variance).to(device)
+        self.make_networks(config, dataset)
         self.networks = {"encoder": self.encoder, "decoder": self.decoder, "noise": self.noise}
-        parameters = [p for network in self.networks.values() for p in network.parameters()]
+        parameters = [p for net in self.networks.values() for p in net.to(device).parameters() if p.requires_grad]
         self.adam = torch.optim.Adam(parameters, config.learning_rate)
         self.optimisers = {"adam": self.adam}
+
+    def make_networks(self, config: Config, dataset: Dataset) -> None:
+        """Fully connected; other VAEs have others."""
+        self.encoder = Encoder(dataset.shape, config)
+        self.decoder = Decoder(config.latent_dim, config.widths, dataset.shape)
+        self.noise = Noise(config.variance)
 
     def losses(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Negative log-likelihood, KL and squared error of each uint8 image, with one sample of z."""
@@ -115,10 +120,10 @@ class VAE(Generative):
         """One update of Adam on the negative ELBO of one batch."""
         self.encoder.train()
         likelihood, kl, error = self.losses(next(batches)[0])
-        loss = (likelihood + kl).mean()
+        loss = (likelihood + self.kl_weight * kl).mean()
         self.adam.param_groups[0]["lr"] = self.config.learning_rate * cosine(self.progress)
         update(self.adam, loss)
-        return {"elbo": -loss.detach(), "kl": kl.detach().mean(), "squared_error": error.detach().mean()}
+        return {"elbo": -(likelihood + kl).detach().mean(), "kl": kl.detach().mean(), "squared_error": error.detach().mean()}
 
     @torch.no_grad()
     def evaluate(self, dataset: Dataset, seed: int) -> dict[str, float]:
