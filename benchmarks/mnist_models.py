@@ -13,13 +13,8 @@ minutes of one core for training, and a few for scoring.
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-import genmetrics as gm
 from reference_models.__main__ import main as reference_models
 
 REPO = Path(__file__).resolve().parents[1]
@@ -40,7 +35,7 @@ def trained(name: str, seed: int, runs: Path) -> Path:
     out = runs / f"{name}-{seed}"
     model, *settings = MODELS[name]
     data = ["--dataset", f"{DATA / 'mnist_train.npz'}", "--test-set", f"{DATA / 'mnist_test.npz'}"]
-    loop = ["--preset", "quick", "--seed", f"{seed}", "--device", "cpu", "--resume", "--checkpoint-every", "50"]
+    loop = ["--preset", "quick", "--seed", f"{seed}", "--device", "cpu", "--resume", "--checkpoint-every", "100"]
     reference_models.main(
         ["train", model, *data, "--out", str(out), *loop, *settings],
         standalone_mode=False,
@@ -54,7 +49,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=REPO / "runs" / "mnist")
     parser.add_argument("--only", choices=MODELS, action="append")
     arguments = parser.parse_args()
-    runs = {(name, seed): trained(name, seed, arguments.runs) for seed in SEEDS for name in arguments.only or MODELS}
+    {(name, seed): trained(name, seed, arguments.runs) for seed in SEEDS for name in arguments.only or MODELS}
 
 
 if __name__ == "__main__":

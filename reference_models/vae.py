@@ -123,7 +123,11 @@ class VAE(Generative):
         loss = (likelihood + self.kl_weight * kl).mean()
         self.adam.param_groups[0]["lr"] = self.config.learning_rate * cosine(self.progress)
         update(self.adam, loss)
-        return {"elbo": -(likelihood + kl).detach().mean(), "kl": kl.detach().mean(), "squared_error": error.detach().mean()}
+        return {
+            "elbo": -(likelihood + kl).detach().mean(),
+            "kl": kl.detach().mean(),
+            "squared_error": error.detach().mean(),
+        }
 
     @torch.no_grad()
     def evaluate(self, dataset: Dataset, seed: int) -> dict[str, float]:

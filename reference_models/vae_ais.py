@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import torch
 from torch import Tensor, nn
 
 from reference_models.data import Dataset

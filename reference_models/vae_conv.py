@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 

@@ -153,8 +153,8 @@ class WGANGP(Generative):
     paper = "Gulrajani et al. (2017), arXiv:1704.00028"
     images = (3, 32, 32)
     quick = MappingProxyType(
-        {"steps": 400, "architecture": "mnist", "width": 16, "batch_size": 50, "generator_batch": 50,
-         "learning_rate": 5e-4, "adam_betas": (0.5, 0.9)}
+        {"steps": 400, "architecture": "mnist", "width": 16, "batch_size": 32, "generator_batch": 32,
+         "learning_rate": 2e-3, "adam_betas": (0.5, 0.9), "critic_steps": 3}
     )  # fmt: skip
     compilable = ("generator",)  # the penalty differentiates the critic twice, which torch.compile does not
 

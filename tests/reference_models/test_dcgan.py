@@ -37,7 +37,9 @@ def test_parameters_at_28_by_hand(build):
 
 def test_the_weak_generator_has_biases_in_place_of_batch_norm(build):
     weak, normal = (parameter_counts(build("dcgan", blank(3, 32, 32), weak=w)) for w in (True, False))
-    assert normal["generator"] - weak["generator"] == (4096 + 128 + 64) - 3  # two a channel were, one is; 3 of the image
+    assert (
+        normal["generator"] - weak["generator"] == (4096 + 128 + 64) - 3
+    )  # two a channel were, one is; 3 of the image
     assert weak["discriminator"] == normal["discriminator"]
 
 

@@ -35,7 +35,9 @@ def test_parameters_of_the_other_networks_by_hand(build):
     assert found["critic"] == 25 * (3 * 128 + 128 * 256 + 256 * 512) + 128 + 256 + 512 + 8193
 
 
-@pytest.mark.parametrize(("architecture", "shape"), [("resnet", (3, 32, 32)), ("dcgan", (3, 32, 32)), ("mnist", (1, 28, 28))])
+@pytest.mark.parametrize(
+    ("architecture", "shape"), [("resnet", (3, 32, 32)), ("dcgan", (3, 32, 32)), ("mnist", (1, 28, 28))]
+)
 def test_shapes(build, architecture, shape):
     model = build("wgan-gp", blank(*shape), architecture=architecture, **SMALL)
     assert model.generator(model.latents(2)).shape == (2, *shape)
@@ -48,7 +50,9 @@ def test_penalty_of_a_linear_critic_is_slope_minus_one_squared(slope):
     critic = nn.Sequential(nn.Flatten(), nn.Linear(12, 1))
     nn.init.constant_(critic[1].weight, slope / 12**0.5)
     real, fake = torch.rand(2, 5, 3, 2, 2)
-    assert gradient_penalty(critic, real, fake, torch.rand(5, 1, 1, 1)).item() == pytest.approx((slope - 1) ** 2, abs=1e-6)
+    assert gradient_penalty(critic, real, fake, torch.rand(5, 1, 1, 1)).item() == pytest.approx(
+        (slope - 1) ** 2, abs=1e-6
+    )
 
 
 def test_penalty_is_taken_on_the_line_between_real_and_fake():
@@ -117,7 +121,9 @@ def test_it_learns_64_images_by_heart(build):
 
 
 def test_an_architecture_for_other_images_is_refused_with_the_choices(build):
-    with pytest.raises(DataError, match="makes images of 32 x 32; .* choose another --architecture of resnet, dcgan, mnist"):
+    with pytest.raises(
+        DataError, match=r"makes images of 32 x 32; .* choose another --architecture of resnet, dcgan, mnist"
+    ):
         build("wgan-gp", blank(1, 28, 28))
     with pytest.raises(UnknownNameError, match="did you mean 'resnet'"):
         build("wgan-gp", blank(3, 32, 32), architecture="resnt")
