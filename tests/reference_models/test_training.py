@@ -17,7 +17,7 @@ from reference_models.checkpoints import CHECKPOINT, load_checkpoint, start
 from reference_models.training import Loop, batches, seed_of
 
 SMALL = {"digits-cnn": {"steps": 8}, "vae": {"steps": 8, "widths": (16, 32)}}
-DIGITS = (["digits"], None)  # names of the data and of its test set
+DIGITS = (["digits"], None, None)  # names of the data, of its test set; no side
 both = pytest.mark.parametrize("name", SMALL)
 
 
