@@ -131,7 +131,9 @@ def train_command(name: str) -> click.Command:
             model = models.build(name, config, images, chosen, seed)
             watch = monitor.watchers(watching, out, images, hasattr(model, "sample")) if parallel.rank() == 0 else ()
             training.check(model, loop)
-            checkpoints.start(out, name, config, loop, images, (datasets, test_set, side), seed, resume=resume)
+            if parallel.rank() == 0:
+                checkpoints.start(out, name, config, loop, images, (datasets, test_set, side), seed, resume=resume)
+            parallel.wait()
             training.train(model, images, out, seed=seed, every=checkpoint_every, loop=loop, watch=watch)
         click.echo(f"{name}: {config.steps} steps done, saved in {out}", err=True)
 

@@ -126,7 +126,7 @@ class ImprovedGAN(Generative):
         self.networks = {"generator": self.generator.to(device), "discriminator": self.discriminator.to(device)}
         images = torch.from_numpy(dataset.train.images[:INITIAL_IMAGES]).to(device)
         initialise_from_data(self.discriminator, self.scaled(images))
-        initialise_from_data(self.generator, self.latents(len(images)))
+        initialise_from_data(self.generator, self.latents(max(2, len(images))))
         self.optimisers = {
             name: torch.optim.Adam(
                 [p for p in network.parameters() if p.requires_grad], config.learning_rate, config.adam_betas
