@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import t
 
 import genmetrics as gm
 from genmetrics.records import write_atomically
@@ -75,7 +77,7 @@ def untrained(name: str, seed: int, dataset: data.Dataset, example: object) -> n
 def differences(records: dict[tuple[str, int], gm.Record]) -> list[dict[str, object]]:
     """Every two neighbours of ORDER, for every seed: is the first better?"""
     rows = []
-    for first, second in zip(ORDER[:-1], ORDER[1:], strict=True):
+    for first, second in itertools.pairwise(ORDER):
         for seed in SEEDS:
             if (first, seed) in records and (second, seed) in records:
                 found = gm.compare(records[first, seed], records[second, seed])
@@ -96,23 +98,22 @@ def save(name: str, rows: list[dict[str, object]]) -> None:
 
 
 def summary(rows: list[dict[str, object]]) -> None:
-    """Means over seeds, with their 95% intervals by Student's t, and what training gained."""
-    from scipy.stats import t
-
-    print(f"{'model':<14}{'FD':>10}{'95% over seeds':>24}{'at the start':>14}{'least gain':>12}{'DDM':>9}")
+    """Means over seeds, with their 95% intervals by Student's t; and what training gained, for every seed."""
+    print(f"\n{'model':<14}{'FD':>8}{'95% over seeds':>22}{'DDM':>8}")
     for name in MODELS:
-        pairs = [
-            (float(r["frechet"]), next(float(s["frechet"]) for s in rows if s["state"] == "untrained"
-                                       and (s["model"], s["seed"]) == (name, r["seed"])), float(r["ddm"]))
-            for r in rows if (r["model"], r["state"]) == (name, "trained")
-        ]  # fmt: skip
-        if not pairs:
+        fd, ddm = (np.array([float(r[k]) for r in of(rows, name, "trained")]) for k in ("frechet", "ddm"))
+        if not len(fd):
             continue
-        after, before, ddm = np.array(pairs).T
-        half = t.ppf(0.975, len(after) - 1) * after.std(ddof=1) / len(after) ** 0.5 if len(after) > 1 else np.nan
-        interval = f"[{after.mean() - half:.3f}, {after.mean() + half:.3f}]"
-        gain = (before / after).min()
-        print(f"{name:<14}{after.mean():>10.3f}{interval:>24}{before.mean():>14.2f}{gain:>11.1f}x{ddm.mean():>9.2f}")
+        half = t.ppf(0.975, len(fd) - 1) * fd.std(ddof=1) / len(fd) ** 0.5 if len(fd) > 1 else np.nan
+        interval = f"[{fd.mean() - half:.3f}, {fd.mean() + half:.3f}]"
+        print(f"{name:<14}{fd.mean():>8.3f}{interval:>22}{ddm.mean():>8.3f}")
+    pairs = zip(of(rows, ORDER[0], "untrained"), of(rows, ORDER[0], "trained"), strict=True)
+    gains = [float(before["frechet"]) / float(after["frechet"]) for before, after in pairs]
+    print(f"{ORDER[0]}: FD at initialisation / after training, by seed: {', '.join(f'{g:.0f}' for g in gains)}")
+
+
+def of(rows: list[dict[str, object]], name: str, state: str) -> list[dict[str, object]]:
+    return [row for row in rows if (row["model"], row["state"]) == (name, state)]
 
 
 def main() -> None:
@@ -127,11 +128,15 @@ def main() -> None:
             samples = model.sample(N, seed=0)
             records[name, seed] = score(samples, dataset, seed)
             rows.append(row(name, seed, "trained", records[name, seed]))
-            rows.append(row(name, seed, "untrained", score(untrained(name, seed, dataset, model), dataset, seed)))
+            if name in ORDER[:1]:
+                start = score(untrained(name, seed, dataset, model), dataset, seed)
+                rows.append(row(name, seed, "untrained", start))
             write_atomically(RECORDS / f"{name}-seed{seed}.json", records[name, seed].to_json().encode())
             pictures.append(samples[:SHOWN])
             save("mnist_models.csv", rows)
-            print(*(f"{key} {value}" for key, value in rows[-2].items()), flush=True)
+            print(
+                name, seed, *(f"{s.name} {s.value:.4g} [{s.low:.4g}, {s.high:.4g}]" for s in records[name, seed].scores)
+            )
     write_atomically(REPO / "docs" / "pictures" / "mnist_models.png", png(grid(np.concatenate(pictures), SHOWN)))
     if found := differences(records):
         save("mnist_models_differences.csv", found)

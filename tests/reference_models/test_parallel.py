@@ -12,7 +12,6 @@ import torch
 from genmetrics._checks import DataError
 from reference_models import parallel
 
-
 VAE = ("vae", "--batch-size", "64", "--input-dropout", "0", "--dataset", "digits")
 WGAN_GP = ("wgan-gp", "--architecture", "mnist", "--width", "8", "--batch-size", "8", "--generator-batch", "8",
            "--learning-rate", "1e-4", "--adam-betas", "0.5", "0.9", "--no-decay")  # fmt: skip
