@@ -68,6 +68,20 @@ def row(name: str, seed: int, state: str, record: gm.Record) -> dict[str, object
     return found
 
 
+def scored(name: str, seed: int, run: Path) -> tuple[gm.Record, gm.Record | None, np.ndarray]:
+    """The records of a run and, of DCGAN, of its start; and the samples that are shown. Kept in the run folder."""
+    kept = run / "record.json", run / "untrained.json", run / "shown.npz"
+    if not kept[2].exists():
+        model, dataset = trained(run, "cpu")
+        samples = model.sample(N, seed=0)
+        score(samples, dataset, seed).to_json(kept[0])
+        if name == ORDER[0]:
+            score(untrained(name, seed, dataset, model), dataset, seed).to_json(kept[1])
+        np.savez(kept[2], x=samples[:SHOWN])
+    start = gm.Record.from_json(kept[1]) if name == ORDER[0] else None
+    return gm.Record.from_json(kept[0]), start, np.load(kept[2])["x"]
+
+
 def untrained(name: str, seed: int, dataset: data.Dataset, example: object) -> np.ndarray:
     """Samples of the model as it was before its first step."""
     model = models.build(MODELS[name][0], example.config, dataset, training.choose_device("cpu"), seed)  # pyright: ignore
@@ -124,19 +138,16 @@ def main() -> None:
     rows, records, pictures = [], {}, []
     for seed in SEEDS:
         for name in arguments.only or MODELS:
-            model, dataset = trained(train(name, seed, arguments.runs), "cpu")
-            samples = model.sample(N, seed=0)
-            records[name, seed] = score(samples, dataset, seed)
-            rows.append(row(name, seed, "trained", records[name, seed]))
-            if name in ORDER[:1]:
-                start = score(untrained(name, seed, dataset, model), dataset, seed)
-                rows.append(row(name, seed, "untrained", start))
-            write_atomically(RECORDS / f"{name}-seed{seed}.json", records[name, seed].to_json().encode())
-            pictures.append(samples[:SHOWN])
-            save("mnist_models.csv", rows)
+            record, start, shown = scored(name, seed, train(name, seed, arguments.runs))
+            records[name, seed] = record
+            rows.append(row(name, seed, "trained", record))
+            rows += [row(name, seed, "untrained", start)] if start else []
+            write_atomically(RECORDS / f"{name}-seed{seed}.json", record.to_json().encode())
+            pictures.append(shown)
             print(
-                name, seed, *(f"{s.name} {s.value:.4g} [{s.low:.4g}, {s.high:.4g}]" for s in records[name, seed].scores)
+                name, seed, *(f"{s.name} {s.value:.4g} [{s.low:.4g}, {s.high:.4g}]" for s in record.scores), flush=True
             )
+    save("mnist_models.csv", rows)
     write_atomically(REPO / "docs" / "pictures" / "mnist_models.png", png(grid(np.concatenate(pictures), SHOWN)))
     if found := differences(records):
         save("mnist_models_differences.csv", found)
