@@ -1,4 +1,4 @@
-"""How good are the reference models of MNIST after a minute on a CPU, and does DCGAN < small < weak hold?
+"""How good are the reference models of MNIST after a minute or two on a CPU, and does DCGAN < small < weak hold?
 
 Needs the MNIST packs in ../shared/data. Five models, each with three seeds that were chosen before any was trained, in
 the quick preset: trained (a run that was stopped goes on), 10,000 samples drawn from the trained and from the untrained
@@ -7,7 +7,7 @@ generator, and scored on the features of `mnist-cnn` against MNIST's 10,000 test
     OMP_NUM_THREADS=1 python benchmarks/mnist_models.py [--runs runs/mnist] [--only dcgan]
 
 Writes results/mnist_models.csv and results/mnist_models_differences.csv, one record a run to leaderboards/mnist/, and
-docs/pictures/mnist_models.png, 16 samples a run. About ten minutes of one core for training, and as much for scoring.
+docs/pictures/mnist_models.png, 16 samples a run. About twenty minutes of one core for training, and a few for scoring.
 """
 
 from __future__ import annotations

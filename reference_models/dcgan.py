@@ -152,7 +152,7 @@ class DCGAN(Generative):
     Config = Config
     paper = "Radford et al. (2016), arXiv:1511.06434"
     images = (3, 32, 32)
-    quick = MappingProxyType({"steps": 600, "batch_size": 32, "width": 16, "learning_rate": 2e-3})
+    quick = MappingProxyType({"steps": 2000, "batch_size": 32, "width": 16, "learning_rate": 2e-3})
 
     def __init__(self, config: Config, dataset: Dataset, device: torch.device) -> None:
         side = dataset.shape[1]
