@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import io
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from genmetrics._checks import DataError, UnknownNameError, unknown_name
 from genmetrics.records import write_atomically
 from reference_models import flags
 from reference_models.models import MODELS
+
+TRAIN_IMAGES = 10_000  # at most, for the "real data" column of `evaluate`
 
 
 class Cli(click.Group):
@@ -85,6 +83,7 @@ def train_group() -> None:
 def train_command(name: str) -> click.Command:
     """The command `train NAME`."""
     from reference_models import models
+    from reference_models.monitor import Watching
     from reference_models.training import Loop
 
     cls = models.find(name)
@@ -95,20 +94,26 @@ def train_command(name: str) -> click.Command:
         "datasets",
         required=True,
         multiple=True,
-        help="digits, or an .npz file with uint8 images x and labels y. Several are joined.",
+        help="digits, mnist, cifar10, cifar100, svhn; or an .npz file with uint8 images x and labels y, a folder or a "
+        "zip of images. Several are joined.",
     )
-    @click.option("--test-set", help="An .npz file to test on; without one, a tenth of the images is split off.")
+    @click.option("--test-set", help="A file or folder to test on; without one, a tenth of the images is split off.")
+    @click.option(
+        "--side", type=click.IntRange(min=4), help="Crop images to a square and resize them to so many pixels."
+    )
     @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
     @click.option("--preset", type=click.Choice(["paper", "quick"]), default="paper", show_default=True)
     @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out, if it holds one.")
     @click.option("--checkpoint-every", type=click.IntRange(min=1), default=500, show_default=True, help="Steps.")
     @seed_option
     @device_option
+    @flags.options(Watching)
     @flags.options(Loop)
     @flags.options(cls.Config)
     def train(
         datasets: tuple[str, ...],
         test_set: str | None,
+        side: int | None,
         out: Path,
         preset: str,
         resume: bool,
@@ -117,16 +122,21 @@ def train_command(name: str) -> click.Command:
         device: str,
         **given: Any,
     ) -> None:
-        from reference_models import checkpoints, data, parallel, training
+        from reference_models import checkpoints, data, monitor, parallel, training
 
         config = flags.resolve(cls.Config(**(cls.quick if preset == "quick" else {})), given)
         loop = flags.resolve(training.Loop(), given)
+        watching = flags.resolve(Watching(), given)
         chosen = training.choose_device(device)
         with parallel.group(chosen):
-            images = data.load(datasets, test_set)
+            images = data.load(datasets, test_set, side)
             model = models.build(name, config, images, chosen, seed)
-            checkpoints.start(out, name, config, loop, images, (datasets, test_set), seed, resume=resume)
-            training.train(model, images, out, seed=seed, every=checkpoint_every, loop=loop)
+            watch = monitor.watchers(watching, out, images, hasattr(model, "sample")) if parallel.rank() == 0 else ()
+            training.check(model, loop)
+            if parallel.rank() == 0:
+                checkpoints.start(out, name, config, loop, images, (datasets, test_set, side), seed, resume=resume)
+            parallel.wait()
+            training.train(model, images, out, seed=seed, every=checkpoint_every, loop=loop, watch=watch)
         click.echo(f"{name}: {config.steps} steps done, saved in {out}", err=True)
 
     return train
@@ -135,28 +145,65 @@ def train_command(name: str) -> click.Command:
 @main.command()
 @run_argument
 @click.option("--n", required=True, type=click.IntRange(min=1), help="How many images.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="A file PATH.npz, or a folder for PNGs.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A file PATH.npz, or a folder.")
+@click.option(
+    "--format", "form", type=click.Choice(["png", "npz", "tar"]), help="By default npz for PATH.npz, else png."
+)
+@click.option("--labels", is_flag=True, help="Keep the class of each image: y, or sub-folders. Classes come in turn.")
 @seed_option
 @device_option
-def sample(run: Path, n: int, out: Path, seed: int, device: str) -> None:
+def sample(run: Path, n: int, out: Path, form: str | None, labels: bool, seed: int, device: str) -> None:
     """Generate N images with the model trained in RUN; the first k are the same for every N."""
+    from genmetrics._console import shown
+    from reference_models import saving
+    from reference_models.generative import MICRO_BATCH
+
     model, _ = trained(run, device)
     if not hasattr(model, "sample"):
         raise DataError(f"{run} holds a classifier, which generates no images; `evaluate` gives its accuracy")
-    save_images(model.sample(n, seed), out)
+    if labels and not model.classes:
+        raise DataError(f"{run} holds a model that knows no classes; leave --labels out")
+    parts = shown(model.samples(n, seed), "samples", -(-n // MICRO_BATCH))
+    saving.save(parts, out, form or ("npz" if out.suffix == ".npz" else "png"), labels)
     click.echo(f"{n} images saved in {out}", err=True)
 
 
 @main.command()
 @run_argument
 @json_option
+@click.option("--n", type=click.IntRange(min=2), default=1000, show_default=True, help="Samples of a generator.")
+@click.option("--extractor", help="Feature network for samples; by default one that suits the images, or the pixels.")
 @seed_option
 @device_option
-def evaluate(run: Path, as_json: bool, seed: int, device: str) -> None:
-    """How well the model in RUN does on images that it was not trained on."""
+def evaluate(run: Path, as_json: bool, n: int, extractor: str | None, seed: int, device: str) -> None:
+    """How well the model in RUN does on images that it was not trained on.
+
+    Accuracy of a classifier, the ELBO of a VAE; of any generator the usual panel of genmetrics: samples against test
+    images, with training images for the "real data" column.
+    """
     model, dataset = trained(run, device)
-    result = model.evaluate(dataset, seed)
-    click.echo(json.dumps(result, indent=2) if as_json else "\n".join(f"{k:<20}{v:.4f}" for k, v in result.items()))
+    result = model.evaluate(dataset, seed) if hasattr(model, "evaluate") else {}
+    record = scored(model, dataset, n, extractor, seed) if hasattr(model, "sample") else None
+    if as_json:
+        click.echo(json.dumps({**result, **({"record": record.as_dict()} if record else {})}, indent=2))
+        return
+    click.echo("".join(f"{k:<20}{v:.4f}\n" for k, v in result.items()), nl=False)
+    if record:
+        from genmetrics._console import stdout
+        from genmetrics.reports.text import print_record
+
+        print_record(record, stdout())
+
+
+def scored(model: Any, dataset: Any, n: int, extractor: str | None, seed: int) -> Any:
+    """The record of n samples."""
+    import genmetrics as gm
+    from reference_models.monitor import last_channel, suitable_extractor
+
+    some = dataset.train.images[:TRAIN_IMAGES]
+    real, samples, train = (last_channel(images) for images in (dataset.test.images, model.sample(n, seed), some))
+    name = extractor or suitable_extractor(dataset.shape)
+    return gm.evaluate(real, samples, train, extractor=name, seed=seed, device=model.device.type)
 
 
 @main.command()
@@ -181,7 +228,7 @@ def trained(run: Path, device: str) -> tuple[Any, Any]:
     from reference_models import checkpoints, data, models, training
 
     settings = checkpoints.read_settings(run)
-    dataset = data.load(settings["dataset"], settings["test_set"])
+    dataset = data.load(settings["dataset"], settings["test_set"], settings["side"])
     if dataset.digest() != settings["dataset_sha256"]:
         raise DataError(f"{dataset.name} is no longer the data that {run} was trained on")
     if not (run / checkpoints.CHECKPOINT).exists():
@@ -192,40 +239,6 @@ def trained(run: Path, device: str) -> tuple[Any, Any]:
     training.prepare(model, dataclasses.replace(loop, compile=False, cuda_graphs=False))
     checkpoints.load_checkpoint(model, run / checkpoints.CHECKPOINT)
     return model, dataset
-
-
-def save_images(images: np.ndarray, out: Path) -> None:
-    """Save uint8 images (n, c, h, w) as the array `x` of an .npz file, or as PNG files in a new folder.
-
-    Raises:
-        DataError: the place cannot be written, or the folder is not empty.
-    """
-    images = images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1)
-    if out.suffix == ".npz":
-        file = io.BytesIO()
-        np.savez_compressed(file, x=images)
-        write_atomically(out, file.getvalue())
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out} exists and is not an empty folder; choose another --out")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent) as place:
-            write_pngs(images, Path(place) / "images")
-            if out.exists():
-                out.rmdir()
-            os.replace(Path(place) / "images", out)
-    except OSError as error:
-        raise DataError(f"cannot write {out}: {error.strerror or error}; choose another --out") from None
-
-
-def write_pngs(images: np.ndarray, folder: Path) -> None:
-    """Images (n, h, w) or (n, h, w, 3) as 00000.png, 00001.png, ..."""
-    from PIL import Image
-
-    folder.mkdir()
-    for i, image in enumerate(images):
-        Image.fromarray(image).save(folder / f"{i:05d}.png")
 
 
 if __name__ == "__main__":

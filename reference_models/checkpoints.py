@@ -20,7 +20,7 @@ from reference_models.data import Dataset
 
 CHECKPOINT = "checkpoint.safetensors"
 SETTINGS = "run.json"
-KEPT = ("model", "dataset", "test_set", "dataset_sha256", "seed", "config", "loop")
+KEPT = ("model", "dataset", "test_set", "side", "dataset_sha256", "seed", "config", "loop")
 
 
 def save_checkpoint(model: Any, path: Path, step: int) -> None:
@@ -91,7 +91,7 @@ def start(
     config: Any,
     loop: Any,
     dataset: Dataset,
-    files: tuple[Sequence[str], str | None],
+    files: tuple[Sequence[str], str | None, int | None],
     seed: int,
     *,
     resume: bool,
@@ -107,6 +107,7 @@ def start(
         "model": name,
         "dataset": list(files[0]),
         "test_set": files[1],
+        "side": files[2],
         "dataset_sha256": dataset.digest(),
         "seed": seed,
         "config": dataclasses.asdict(config),

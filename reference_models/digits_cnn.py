@@ -20,6 +20,7 @@ from genmetrics.extractors.digits_cnn import DigitsCNN
 from reference_models.classifiers import accuracy, cosine, shift_randomly
 from reference_models.data import Dataset
 from reference_models.flags import hp
+from reference_models.generative import update
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,14 @@ class DigitsClassifier:
         self.networks = {"classifier": self.classifier}
         self.optimisers = {"adam": self.adam}
 
-    def step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> dict[str, float]:
+    def step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
         """One update of AdamW on the cross-entropy of one batch of shifted images."""
         images, labels = next(batches)
         logits = self.classifier.train()(shift_randomly(images, self.config.shift) / 255)["logits"]
         loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
         self.adam.param_groups[0]["lr"] = self.config.learning_rate * cosine(self.progress)
-        self.adam.zero_grad()
-        loss.backward()
-        self.adam.step()
-        return {"cross_entropy": loss.item()}
+        update(self.adam, loss)
+        return {"cross_entropy": loss.detach()}
 
     def evaluate(self, dataset: Dataset, seed: int) -> dict[str, Any]:
         """Accuracy on each part that was not trained on; nothing here is random."""

@@ -21,6 +21,7 @@ from genmetrics.extractors.mnist_cnn import SIDE, MnistCNN
 from reference_models.classifiers import accuracy, cosine, shift_randomly
 from reference_models.data import Dataset
 from reference_models.flags import hp
+from reference_models.generative import update
 
 RISE = 0.05  # of the training: the learning rate goes up before it falls; ours
 
@@ -57,17 +58,15 @@ class MnistClassifier:
         self.networks = {"classifier": self.classifier}
         self.optimisers = {"adam": self.adam}
 
-    def step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> dict[str, float]:
+    def step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
         """One update of AdamW on the cross-entropy of one batch of shifted images."""
         images, labels = next(batches)
         images = shift_randomly(images, self.config.shift).contiguous(memory_format=torch.channels_last)
         loss = F.cross_entropy(self.classifier.train()(images / 255)["logits"], labels)
         rate = min(1.0, (self.progress + 1 / self.config.steps) / RISE) * cosine(self.progress)
         self.adam.param_groups[0]["lr"] = self.config.learning_rate * rate
-        self.adam.zero_grad()
-        loss.backward()
-        self.adam.step()
-        return {"cross_entropy": loss.item()}
+        update(self.adam, loss)
+        return {"cross_entropy": loss.detach()}
 
     def evaluate(self, dataset: Dataset, seed: int) -> dict[str, Any]:
         """Accuracy on each part that was not trained on; nothing here is random."""

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 MODELS = {
     "digits-cnn": "digits_cnn:DigitsClassifier",
     "mnist-cnn": "mnist_cnn:MnistClassifier",
+    "sgan-encoder": "sgan_encoder:SGANEncoder",
+    "wrn": "wrn:WideResNetClassifier",
+    "vanilla-gan": "vanilla_gan:VanillaGAN",
+    "gan-10": "gan10:GAN10",
+    "dcgan": "dcgan:DCGAN",
+    "improved-gan": "improved_gan:ImprovedGAN",
+    "wgan-gp": "wgan_gp:WGANGP",
     "vae": "vae:VAE",
+    "vae-10": "vae_ais:VAE10",
+    "vae-50": "vae_ais:VAE50",
+    "vae-conv": "vae_conv:ConvolutionalVAE",
 }
 
 

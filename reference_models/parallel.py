@@ -48,6 +48,12 @@ def group(device: torch.device) -> Iterator[None]:
         dist.destroy_process_group()
 
 
+def wait() -> None:
+    """Until every process is here."""
+    if size() > 1:
+        dist.barrier()
+
+
 def share(batch_size: int) -> int:
     """Rows of a batch for each process.
 

@@ -79,7 +79,6 @@ def train(
     """
     loop = loop or Loop()
     path, steps = out / CHECKPOINT, model.config.steps
-    parallel.share(model.config.batch_size)
     average = prepare(model, loop)
     done = load_checkpoint(model, path) if path.exists() else 0
     resident = to_device(dataset.train, model.device)
@@ -130,21 +129,26 @@ def to_device(data: Images, device: torch.device) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(np.ascontiguousarray(data.images)).to(device), torch.from_numpy(data.labels).to(device)
 
 
-def prepare(model: Any, loop: Loop) -> Callable[[], None]:
-    """Networks laid out, averaged and compiled as `loop` says; a function that brings the averages up to date.
+def check(model: Any, loop: Loop) -> None:
+    """The model can be trained so.
 
     Raises:
-        DataError: a decay outside [0, 1), or averages asked of a model that has none.
+        DataError: a decay outside [0, 1), averages asked of a model that has none, or a batch that cannot be shared.
     """
     if not 0 <= loop.ema < 1:
         raise DataError(f"ema must be at least 0 and below 1, got {loop.ema}")
+    if loop.ema and not getattr(model, "averaged", ()):
+        raise DataError("ema averages the weights of a generator, and this model has none; leave --ema out")
+    parallel.share(model.config.batch_size)
+
+
+def prepare(model: Any, loop: Loop) -> Callable[[], None]:
+    """Networks laid out, averaged and compiled as `loop` says; a function that brings the averages up to date."""
+    check(model, loop)
     if loop.channels_last:
         for network in model.networks.values():
             network.to(memory_format=torch.channels_last)
-    averaged: tuple[str, ...] = getattr(model, "averaged", ())
-    if loop.ema and not averaged:
-        raise DataError("ema averages the weights of a generator, and this model has none; leave --ema out")
-    names = averaged if loop.ema else ()
+    names: tuple[str, ...] = model.averaged if loop.ema else ()
     model.averages = {name: copy.deepcopy(model.networks[name]).eval().requires_grad_(False) for name in names}
     if loop.compile or loop.cuda_graphs:
         for name in getattr(model, "compilable", tuple(model.networks)):

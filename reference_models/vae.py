@@ -14,13 +14,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genmetrics.extractors.digits_vae import Decoder, decode
+from genmetrics.extractors.digits_vae import Decoder
+from reference_models import parallel
+from reference_models.classifiers import cosine
 from reference_models.data import Dataset
 from reference_models.flags import hp
+from reference_models.generative import Generative, update
 from reference_models.training import own_random_numbers
 
 
@@ -82,42 +84,50 @@ def negative_log_likelihood(error: Tensor, pixels: int, log_variance: Tensor) ->
     return error / (2 * log_variance.exp()) + pixels / 2 * (math.log(2 * math.pi) + log_variance)
 
 
-class VAE:
+class VAE(Generative):
     Config = Config
     paper = "Kingma & Welling (2014), arXiv:1312.6114"
     images = (1, 8, 8)
     quick = MappingProxyType({"steps": 1000})
     exports = "decoder"
+    averaged = ("decoder",)
+    kl_weight = 1.0  # of the KL in the loss
 
     def __init__(self, config: Config, dataset: Dataset, device: torch.device) -> None:
-        self.config, self.device, self.progress = config, device, 0.0
-        self.encoder = Encoder(dataset.shape, config).to(device)
-        self.decoder = Decoder(config.latent_dim, config.widths, dataset.shape).to(device)
-        self.noise = Noise(config.variance).to(device)
+        self.config, self.device, self.progress, self.averages = config, device, 0.0, {}
+        self.make_networks(config, dataset)
         self.networks = {"encoder": self.encoder, "decoder": self.decoder, "noise": self.noise}
-        parameters = [p for network in self.networks.values() for p in network.parameters()]
+        parameters = [p for net in self.networks.values() for p in net.to(device).parameters() if p.requires_grad]
         self.adam = torch.optim.Adam(parameters, config.learning_rate)
         self.optimisers = {"adam": self.adam}
+
+    def make_networks(self, config: Config, dataset: Dataset) -> None:
+        """Fully connected; other VAEs have others."""
+        self.encoder = Encoder(dataset.shape, config)
+        self.decoder = Decoder(config.latent_dim, config.widths, dataset.shape)
+        self.noise = Noise(config.variance)
 
     def losses(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Negative log-likelihood, KL and squared error of each uint8 image, with one sample of z."""
         x = images / 255
         mean, log_variance = self.encoder(x)
-        z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+        z = mean + (log_variance / 2).exp() * self.batch_of_latents(len(images) * parallel.size())
         error = squared_error(x, self.decoder(z))
         likelihood = negative_log_likelihood(error, x[0].numel(), self.noise.log_variance)
         return likelihood, kl_to_standard_normal(mean, log_variance), error
 
-    def step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> dict[str, float]:
+    def step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
         """One update of Adam on the negative ELBO of one batch."""
         self.encoder.train()
         likelihood, kl, error = self.losses(next(batches)[0])
-        loss = (likelihood + kl).mean()
-        self.adam.param_groups[0]["lr"] = self.config.learning_rate * (1 + math.cos(math.pi * self.progress)) / 2
-        self.adam.zero_grad()
-        loss.backward()
-        self.adam.step()
-        return {"elbo": -loss.item(), "kl": kl.mean().item(), "squared_error": error.mean().item()}
+        loss = (likelihood + self.kl_weight * kl).mean()
+        self.adam.param_groups[0]["lr"] = self.config.learning_rate * cosine(self.progress)
+        update(self.adam, loss)
+        return {
+            "elbo": -(likelihood + kl).detach().mean(),
+            "kl": kl.detach().mean(),
+            "squared_error": error.detach().mean(),
+        }
 
     @torch.no_grad()
     def evaluate(self, dataset: Dataset, seed: int) -> dict[str, float]:
@@ -132,7 +142,3 @@ class VAE:
             "squared_error_test": error.mean().item(),
             "variance": self.noise.log_variance.exp().item(),
         }
-
-    def sample(self, n: int, seed: int) -> np.ndarray:
-        """Decoder means for z from the prior, uint8 (n, c, h, w); see `decode`."""
-        return decode(self.decoder, n, seed)

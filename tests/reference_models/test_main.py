@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tarfile
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from genmetrics.extractors.digits_cnn import DigitsCNN
+from reference_models import saving
 from reference_models.__main__ import main
 from reference_models.models import MODELS, find
+
+SMALLER = {"wgan-gp": ("--architecture", "resnet"), "dcgan": ("--ema", 0.5), "wrn": ("--flip",)}
 
 
 def run(*arguments):
@@ -20,7 +24,7 @@ def run(*arguments):
 
 
 def train(name, out, *more, dataset="digits"):
-    return run("train", name, "--dataset", dataset, "--out", out, "--steps", 5, "--device", "cpu", *more)
+    return run("train", name, "--dataset", dataset, "--out", out, "--steps", 3, "--device", "cpu", *more)
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +35,10 @@ def runs(tmp_path_factory):
     for name in MODELS:
         shape = find(name).images
         if shape != (1, 8, 8):
-            np.savez(folder / f"{name}.npz", x=rng.integers(0, 256, (20, *shape), dtype=np.uint8), y=np.arange(20) % 10)
-        dataset, more = ("digits", ()) if shape == (1, 8, 8) else (folder / f"{name}.npz", ("--batch-size", 8))
+            images = rng.integers(0, 256, (40, *shape), dtype=np.uint8)
+            np.savez(folder / f"{name}.npz", x=images, y=np.arange(40) % 10)
+        small = ("--batch-size", 8, "--preset", "quick", *SMALLER.get(name, ()))
+        dataset, more = ("digits", ()) if shape == (1, 8, 8) else (folder / f"{name}.npz", small)
         result = train(name, folder / name, *more, dataset=dataset)
         assert result.exit_code == 0, result.stderr
     return folder
@@ -48,14 +54,14 @@ def test_list_gives_every_model_with_its_paper_and_parameters():
 
 def test_the_settings_of_a_run_are_kept(runs):
     settings = json.loads((runs / "vae" / "run.json").read_text())
-    assert settings["config"]["steps"] == 5
+    assert settings["config"]["steps"] == 3
     assert settings["model"] == "vae"
 
 
 def test_the_quick_preset_is_shorter_and_flags_go_before_it(tmp_path):
     assert train("vae", tmp_path / "run", "--preset", "quick", "--latent-dim", 4).exit_code == 0
     config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
-    assert (config["steps"], config["latent_dim"]) == (5, 4)
+    assert (config["steps"], config["latent_dim"]) == (3, 4)
 
 
 def test_help_of_a_model_shows_its_citation_and_the_sources_of_its_settings():
@@ -79,6 +85,61 @@ def test_samples_are_the_same_in_an_npz_file_and_a_folder(runs, tmp_path):
     assert images.shape == (3, 8, 8)
     assert all((np.asarray(Image.open(file)) == image).all() for file, image in zip(files, images, strict=False))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "s.npz"]
+
+
+def test_samples_are_the_same_in_tar_files(runs, tmp_path):
+    assert run("sample", runs / "vae", "--n", 3, "--out", tmp_path / "s.npz").exit_code == 0
+    assert run("sample", runs / "vae", "--n", 3, "--out", tmp_path / "tars", "--format", "tar").exit_code == 0
+    with tarfile.open(tmp_path / "tars" / "00000.tar") as archive:
+        names = archive.getnames()
+        images = [np.asarray(Image.open(archive.extractfile(name))) for name in names]
+    assert names == ["00000.png", "00001.png", "00002.png"]
+    assert (np.load(tmp_path / "s.npz")["x"] == images).all()
+
+
+def test_tar_files_hold_so_many_images_each(monkeypatch, tmp_path):
+    monkeypatch.setattr(saving, "IN_A_TAR", 4)
+    images = np.zeros((10, 1, 2, 2), np.uint8)
+    saving.save(iter([(images[:6], np.arange(6)), (images[6:], np.arange(4))]), tmp_path / "tars", "tar", True)
+    names = []
+    for file in sorted((tmp_path / "tars").iterdir()):
+        with tarfile.open(file) as archive:
+            names.append(archive.getnames())
+    assert [len(part) for part in names] == [4, 4, 2]
+    assert names[1][:3] == ["4/00004.png", "5/00005.png", "0/00006.png"]
+
+
+def test_labels_are_kept_where_a_model_knows_classes(npz, tmp_path):
+    path = npz(x=np.zeros((40, 28, 28), np.uint8), y=np.arange(40) % 10)
+    small = ("--conditional", "--width", 2, "--batch-size", 4)
+    assert train("dcgan", tmp_path / "run", *small, dataset=path).exit_code == 0
+    assert run("sample", tmp_path / "run", "--n", 12, "--out", tmp_path / "s.npz", "--labels").exit_code == 0
+    assert np.load(tmp_path / "s.npz")["y"].tolist() == [*range(10), 0, 1]
+    assert run("sample", tmp_path / "run", "--n", 12, "--out", tmp_path / "folder", "--labels").exit_code == 0
+    assert sorted(p.name for p in (tmp_path / "folder").iterdir()) == list("0123456789")
+
+
+def test_a_generator_is_scored_on_test_images(runs):
+    text = run("evaluate", runs / "vae", "--n", 100).stdout
+    for part in ("elbo_test", "fd_digits-cnn", "real data"):
+        assert part in text
+    record = json.loads(run("evaluate", runs / "vae", "--n", 100, "--json").stdout)["record"]
+    assert record["inputs"]["generated"]["n"] == 100
+
+
+def test_what_is_watched_is_kept(tmp_path):
+    out = tmp_path / "run"
+    looks = ("--log-every", 1, "--grid-every", 2, "--metrics", "frechet", "--metrics-every", 2, "--metrics-images", 80)
+    assert train("vae", out, *looks).exit_code == 0
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert "elbo" in rows[0]
+    assert "fd_digits-cnn" not in rows[0]
+    assert rows[1]["fd_digits-cnn"] > 0
+    assert 0 < rows[1]["spread"] < 1
+    assert sorted(p.name for p in (out / "grids").iterdir()) == ["00000002.png", "00000003.png"]
+    with Image.open(out / "grids" / "00000002.png") as picture:
+        assert picture.size == (71, 71)  # 8 images of 8 pixels, 7 lines
 
 
 def test_export_writes_weights_that_the_network_loads(runs, tmp_path):
@@ -122,10 +183,14 @@ def wrong(runs, tmp_path):
         (["train", "vae", "--dataset", "digits", "--out", new, "--device", "none"], 1, "device 'none'"),
         (["train", "vae", "--dataset", "digits", "--out", not_empty / "file" / "run"], 1, "cannot write"),
         (["train", "vae", "--dataset", "digits", "--out", runs / "vae"], 1, "continue it with --resume"),
-        (["train", "vae", "--dataset", "digits", "--out", runs / "vae", "--resume"], 1, "steps 5, not 6000"),
+        (["train", "vae", "--dataset", "digits", "--out", runs / "vae", "--resume"], 1, "steps 3, not 6000"),
         (["sample", new, "--n", 1, "--out", "s.npz"], 1, "holds no run"),
         (["sample", runs / "vae", "--n", 0, "--out", "s.npz"], 2, "not in the range"),
         (["sample", runs / "vae", "--n", 1, "--out", not_empty], 1, "not an empty folder"),
+        (["sample", runs / "vae", "--n", 1, "--out", new, "--labels"], 1, "knows no classes; leave --labels out"),
+        (["train", "digits-cnn", "--dataset", "digits", "--out", new, "--grid-every", 1], 1, "makes no samples"),
+        (["train", "digits-cnn", "--dataset", "digits", "--out", new, "--ema", 0.9], 1, "this model has none"),
+        (["train", "vae", "--dataset", "digits", "--out", new, "--ema", 1.5], 1, "below 1, got 1.5"),
         (["sample", runs / "digits-cnn", "--n", 1, "--out", "s.npz"], 1, "generates no images"),
         (["evaluate", new], 1, "holds no run"),
         (["evalute", new], 2, "evaluate"),

@@ -1,23 +1,28 @@
+import copy
+import dataclasses
+import errno
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import safetensors
 import torch
 from click.testing import CliRunner
 
 from genmetrics._checks import DataError
-from reference_models import training
+from reference_models import data, models, monitor, training
 from reference_models.__main__ import main
 from reference_models.checkpoints import CHECKPOINT, load_checkpoint, start
 from reference_models.training import Loop, batches, seed_of
 
 SMALL = {"digits-cnn": {"steps": 8}, "vae": {"steps": 8, "widths": (16, 32)}}
-DIGITS = (["digits"], None)  # names of the data and of its test set
+DIGITS = (["digits"], None, None)  # names of the data, of its test set; no side
 both = pytest.mark.parametrize("name", SMALL)
 
 
@@ -161,3 +166,120 @@ def test_a_run_is_not_resumed_with_other_settings(build, digits, tmp_path):
 def test_a_device_that_is_not_there_is_named():
     with pytest.raises(DataError, match="device 'nonsense' cannot be used"):
         training.choose_device("nonsense")
+
+
+# --- what a run may be asked for
+
+
+def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(build, digits, tmp_path, monkeypatch):
+    train(build("vae", **SMALL["vae"]), digits, tmp_path)
+    kept = (tmp_path / CHECKPOINT).read_bytes()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("genmetrics.records.os.replace", full)
+    with pytest.raises(DataError, match=r"cannot write .*: No space left on device"):
+        train(build("vae", **{**SMALL["vae"], "steps": 12}), digits, tmp_path)
+    assert (tmp_path / CHECKPOINT).read_bytes() == kept
+    assert [p.name for p in tmp_path.iterdir()] == [CHECKPOINT]
+
+
+def test_an_average_of_weights_by_hand():
+    network = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
+    average = copy.deepcopy(network)
+    torch.nn.init.constant_(average[0].weight, 1.0)
+    torch.nn.init.constant_(network[0].weight, 3.0)
+    network[1].running_mean += 5
+    training.step_average(average, network, 0.75)
+    assert average[0].weight.item() == pytest.approx(0.75 * 1 + 0.25 * 3)
+    assert average[1].running_mean.item() == 5  # copied
+
+
+def test_half_of_the_images_are_mirrored_each_whole():
+    images = torch.arange(6, dtype=torch.uint8).reshape(1, 1, 2, 3).repeat(1000, 1, 1, 1)
+    torch.manual_seed(0)
+    drawn, _ = next(batches((images, torch.zeros(1000)), 1000, flip=True))
+    same, mirrored = ((drawn == wanted).flatten(1).all(dim=1) for wanted in (images, images.flip(3)))
+    assert (same ^ mirrored).all()
+    assert 450 < mirrored.sum() < 550
+
+
+def test_rows_of_steps_that_are_done_again_are_dropped_from_the_log(tmp_path):
+    path = tmp_path / monitor.LOG
+    rows = [{"step": step, "loss": 0.5} for step in range(1, 8)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 8, "lo')  # cut off
+    log = monitor.Log(path, every=1)
+    log(None, 6, {"loss": 0.25})
+    assert [row["step"] for row in monitor.rows(path)] == [1, 2, 3, 4, 5, 6]
+    assert list(monitor.rows(path))[-1]["loss"] == 0.25
+
+
+def test_samples_that_are_all_alike_are_warned_of_once(build, digits, capsys):
+    model = build("vae", **SMALL["vae"])
+    model.sample = lambda n, seed: np.repeat(digits.test.images[:1], n, axis=0)
+    watching = monitor.Watching(metrics="kernel", metrics_every=1, metrics_images=30, extractor="pixels")
+    scores = monitor.Scores(watching, digits)
+    for step in (1, 2):
+        shown = {}
+        scores(model, step, shown)
+        assert shown["spread"] < 1e-9  # rounding of the mean
+        assert shown["kd_pixels"] > 0
+    assert capsys.readouterr().err.count("may have collapsed") == 1
+
+
+def test_spread_is_the_root_mean_square_distance_of_two_images():
+    images = np.random.default_rng(0).integers(0, 256, (50, 1, 3, 3), dtype=np.uint8)
+    x = images.reshape(50, -1) / 255
+    expected = np.sqrt(np.square(x[:, None] - x).sum(-1).mean())
+    assert monitor.spread(images) == pytest.approx(expected)
+
+
+def test_tensorboard_that_is_not_there_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(DataError, match=r"pip install 'genmetrics\[trainers\]'"):
+        monitor.tensorboard(tmp_path)
+
+
+def test_numbers_go_to_the_board_every_so_many_steps(build):
+    seen = []
+
+    class Writer:
+        def add_scalar(self, name, value, step):
+            seen.append((name, value, step))
+
+        def flush(self):
+            pass
+
+    board = monitor.Board(Writer(), every=2)
+    model = build("vae", **SMALL["vae"])
+    for step in (1, 2, 3, 8):
+        board(model, step, {"elbo": float(step)})
+    assert seen == [("elbo", 2.0, 2), ("elbo", 8.0, 8)]
+
+
+def test_bfloat16_and_channels_last_train_too(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (20, 1, 28, 28), dtype=np.uint8)
+    part = data.Images(images, np.zeros(20, np.int64))
+    dataset = data.Dataset("noise", part, part, part, 0)
+    config = dataclasses.replace(models.find("dcgan").Config(), steps=2, batch_size=4, width=4)
+    model = models.build("dcgan", config, dataset, torch.device("cpu"), 0)
+    loop = Loop(amp=True, channels_last=True)
+    shown = training.train(model, dataset, tmp_path, seed=0, every=5, loop=loop, show=False)
+    assert shown["discriminator"] == pytest.approx(2 * math.log(2), abs=0.3)
+    weight = model.generator.layers[-1].layer.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert weight.dtype == torch.float32
+
+
+@pytest.mark.gpu
+def test_everything_at_once_on_a_gpu(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (200, 3, 32, 32), dtype=np.uint8)
+    part = data.Images(images, np.zeros(200, np.int64))
+    dataset = data.Dataset("noise", part, part, part, 0)
+    config = dataclasses.replace(models.find("dcgan").Config(), steps=40, batch_size=64)
+    model = models.build("dcgan", config, dataset, torch.device("cuda"), 0)
+    loop = Loop(amp=True, channels_last=True, cuda_graphs=True, ema=0.9, flip=True)
+    shown = training.train(model, dataset, tmp_path, seed=0, every=20, loop=loop, show=False)
+    assert all(map(math.isfinite, shown.values()))
+    assert model.sample(3, seed=0).shape == (3, 3, 32, 32)

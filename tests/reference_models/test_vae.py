@@ -70,7 +70,7 @@ def test_the_likelihood_is_best_at_the_mean_squared_error():
 
 def test_the_shown_elbo_is_made_of_its_terms(build, digits):
     model = build("vae")
-    shown = model.step(repeat_of(digits, 16))
+    shown = {name: float(value) for name, value in model.step(repeat_of(digits, 16)).items()}
     likelihood = shown["squared_error"] / (2 * 0.05) + 32 * math.log(2 * math.pi * 0.05)
     assert shown["elbo"] == pytest.approx(-likelihood - shown["kl"], rel=1e-5)
 

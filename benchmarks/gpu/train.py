@@ -1,0 +1,108 @@
+"""One training job of QUEUE.md for at most ten minutes of a GPU: goes on where it was stopped, leaves it in pieces.
+
+    python benchmarks/gpu/train.py cifar10-dcgan                    # leaves $OUT/cifar10-dcgan.tar.00, .01, ...
+    python benchmarks/gpu/train.py cifar10-dcgan --from FOLDER      # goes on from such pieces
+    python benchmarks/gpu/train.py --join FOLDER runs/              # the run folder again: runs/cifar10-dcgan
+
+Pieces have at most 15 MiB, and there are at most 8. A job that is not done says so at its end; one that is done is
+evaluated. What comes after -- goes to `reference_models train` (-- --steps 100 --device cpu, to try it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+DATA = next((p for p in (REPO.parent / "shared" / "data", REPO / "shared" / "data") if p.is_dir()), Path("data"))
+PIECE, PIECES = 15 << 20, 8
+CIFAR10 = (
+    *(word for half in "ab" for word in ("--dataset", f"{DATA}/cifar10_train_lossless_{half}.npz")),
+    *("--test-set", f"{DATA}/cifar10_test1k.npz"),
+)
+MNIST = ("--dataset", f"{DATA}/mnist_train.npz", "--test-set", f"{DATA}/mnist_test.npz")
+FAST = ("--channels-last", "--compile")
+GRIDS = ("--grid-every", "20000", "--log-every", "100")
+DCGAN = ("dcgan", *CIFAR10, "--batch-size", "64", "--learning-rate", "5e-4", "--amp", "--channels-last", *GRIDS)
+IMPROVED = ("improved-gan", *CIFAR10, "--steps", "100000", *FAST, *GRIDS)
+JOBS = {
+    "cifar10-wrn-16-4": ("wrn", *CIFAR10, "--steps", "60000", "--amp", *FAST, "--log-every", "100"),
+    "cifar10-dcgan": (*DCGAN, "--cuda-graphs", "--steps", "70000"),
+    "cifar10-dcgan-weak": (*DCGAN, "--cuda-graphs", "--steps", "70000", "--weak"),
+    "cifar10-improved-gan": IMPROVED,
+    "cifar10-improved-gan-weak": (*IMPROVED, "--weak"),
+    "cifar10-wgan-gp": ("wgan-gp", *CIFAR10, *FAST, *GRIDS),
+    "cifar10-vae": ("vae-conv", *CIFAR10, "--steps", "40000", "--amp", *FAST, *GRIDS),
+    "mnist-dcgan": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS),
+    "mnist-dcgan-small": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS, "--small"),
+    "mnist-dcgan-weak": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS, "--weak"),
+}
+
+
+def train(job: str, run: Path, minutes: float, more: list[str]) -> bool:
+    """Train until done or out of time; whether it is done. Killing it loses no more than the last steps."""
+    command = [sys.executable, "-m", "reference_models", "train", *JOBS[job], "--out", str(run)]
+    command += ["--device", "cuda", "--resume", "--checkpoint-every", "1000", *more]
+    try:
+        subprocess.run(command, cwd=REPO, check=True, timeout=60 * minutes)
+    except subprocess.TimeoutExpired:
+        return False
+    subprocess.run([sys.executable, "-m", "reference_models", "evaluate", str(run)], cwd=REPO, check=True)
+    return True
+
+
+def split(run: Path, out: Path) -> list[Path]:
+    """The run folder as a tar file in pieces."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.add(run, run.name)
+    content = file.getvalue()
+    if len(content) > PIECE * PIECES:
+        raise SystemExit(f"{run} has {len(content) >> 20} MiB, more than {PIECES} pieces of {PIECE >> 20} MiB")
+    pieces = []
+    for i in range(0, len(content), PIECE):
+        pieces.append(out / f"{run.name}.tar.{i // PIECE:02d}")
+        pieces[-1].write_bytes(content[i : i + PIECE])
+    return pieces
+
+
+def join(pieces: Path, runs: Path, job: str = "*") -> None:
+    """The run folder from its pieces."""
+    files = sorted(pieces.glob(f"{job}.tar.[0-9][0-9]"))
+    if not files:
+        raise SystemExit(f"{pieces} holds no pieces of a run (NAME.tar.00, ...)")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(file.read_bytes() for file in files))) as archive:
+        archive.extractall(runs, filter="data")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("job", nargs="?", choices=JOBS)
+    parser.add_argument("--from", dest="pieces", type=Path, help="folder with the pieces of the run to go on with")
+    parser.add_argument("--minutes", type=float, default=8.0)
+    parser.add_argument("--join", nargs=2, type=Path, metavar=("FOLDER", "RUNS"))
+    own, more = sys.argv[1:], []
+    if "--" in own:
+        own, more = own[: own.index("--")], own[own.index("--") + 1 :]
+    arguments = parser.parse_args(own)
+    if arguments.join:
+        join(*arguments.join)
+        return
+    if arguments.job is None:
+        parser.error("name a job")
+    runs, out = REPO / "runs" / "gpu", Path(os.environ.get("OUT", REPO / "runs" / "pieces"))
+    out.mkdir(parents=True, exist_ok=True)
+    if arguments.pieces:
+        join(arguments.pieces, runs, arguments.job)
+    done = train(arguments.job, runs / arguments.job, arguments.minutes, more)
+    print(*split(runs / arguments.job, out), sep="\n")
+    print(f"{arguments.job} is done" if done else f"{arguments.job} is not done: start it again with --from {out}")
+
+
+if __name__ == "__main__":
+    main()

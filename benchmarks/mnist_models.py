@@ -1,0 +1,158 @@
+"""How good are the reference models of MNIST after a minute or two on a CPU, and does DCGAN < small < weak hold?
+
+Needs the MNIST packs in ../shared/data. Five models, each with three seeds that were chosen before any was trained, in
+the quick preset: trained (a run that was stopped goes on), 10,000 samples drawn from the trained and from the untrained
+generator, and scored on the features of `mnist-cnn` against MNIST's 10,000 test images: Fréchet distance and DDM.
+
+    OMP_NUM_THREADS=1 python benchmarks/mnist_models.py [--runs runs/mnist] [--only dcgan]
+
+Writes results/mnist_models.csv and results/mnist_models_differences.csv, one record a run to leaderboards/mnist/, and
+docs/pictures/mnist_models.png, 16 samples a run. About twenty minutes of one core for training, and a few for scoring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import t
+
+import genmetrics as gm
+from genmetrics.records import write_atomically
+from reference_models import data, models, training
+from reference_models.__main__ import main as reference_models
+from reference_models.__main__ import trained
+from reference_models.monitor import grid, png
+
+REPO = Path(__file__).resolve().parents[1]
+DATA = REPO.parent / "shared" / "data"
+RESULTS = REPO / "benchmarks" / "results"
+RECORDS = REPO / "benchmarks" / "leaderboards" / "mnist"
+SEEDS = (0, 1, 2)  # declared before the first run
+N, SHOWN = 10_000, 16
+MODELS = {  # name -> model and settings besides the quick preset
+    "dcgan": ("dcgan", "--channels-last"),
+    "dcgan-small": ("dcgan", "--channels-last", "--small"),
+    "dcgan-weak": ("dcgan", "--channels-last", "--weak"),
+    "wgan-gp": ("wgan-gp", "--channels-last"),
+    "vae": ("vae",),
+}
+ORDER = ("dcgan", "dcgan-small", "dcgan-weak")  # the thesis's, best first
+
+
+def train(name: str, seed: int, runs: Path) -> Path:
+    """The folder of a finished run."""
+    out = runs / f"{name}-{seed}"
+    model, *settings = MODELS[name]
+    packs = ["--dataset", f"{DATA / 'mnist_train.npz'}", "--test-set", f"{DATA / 'mnist_test.npz'}"]
+    loop = ["--preset", "quick", "--seed", f"{seed}", "--device", "cpu", "--resume", "--checkpoint-every", "100"]
+    arguments = ["train", model, *packs, "--out", str(out), *loop, *settings]
+    reference_models.main(arguments, standalone_mode=False, prog_name="reference_models")
+    return out
+
+
+def score(samples: np.ndarray, dataset: data.Dataset, seed: int) -> gm.Record:
+    """Samples against the test images; held-out images, of which there are 6,000, are the 'real data'."""
+    real, train_images = (part.images[:, 0] for part in (dataset.test, dataset.held_out))
+    return gm.evaluate(real, samples[:, 0], train_images, metrics=["frechet", "ddm"], extractor="mnist-cnn", seed=seed)
+
+
+def row(name: str, seed: int, state: str, record: gm.Record) -> dict[str, object]:
+    found: dict[str, object] = {"model": name, "seed": seed, "state": state}
+    for metric in ("frechet", "ddm"):
+        value = record[metric]
+        found |= {metric: value.value, f"{metric}_low": value.low, f"{metric}_high": value.high}
+    return found
+
+
+def scored(name: str, seed: int, run: Path) -> tuple[gm.Record, gm.Record | None, np.ndarray]:
+    """The records of a run and, of DCGAN, of its start; and the samples that are shown. Kept in the run folder."""
+    kept = run / "record.json", run / "untrained.json", run / "shown.npz"
+    if not kept[2].exists():
+        model, dataset = trained(run, "cpu")
+        samples = model.sample(N, seed=0)
+        score(samples, dataset, seed).to_json(kept[0])
+        if name == ORDER[0]:
+            score(untrained(name, seed, dataset, model), dataset, seed).to_json(kept[1])
+        np.savez(kept[2], x=samples[:SHOWN])
+    start = gm.Record.from_json(kept[1]) if name == ORDER[0] else None
+    return gm.Record.from_json(kept[0]), start, np.load(kept[2])["x"]
+
+
+def untrained(name: str, seed: int, dataset: data.Dataset, example: object) -> np.ndarray:
+    """Samples of the model as it was before its first step."""
+    model = models.build(MODELS[name][0], example.config, dataset, training.choose_device("cpu"), seed)  # pyright: ignore
+    return model.sample(N, seed=0)
+
+
+def differences(records: dict[tuple[str, int], gm.Record]) -> list[dict[str, object]]:
+    """Every two neighbours of ORDER, for every seed: is the first better?"""
+    rows = []
+    for first, second in itertools.pairwise(ORDER):
+        for seed in SEEDS:
+            if (first, seed) in records and (second, seed) in records:
+                found = gm.compare(records[first, seed], records[second, seed])
+                rows += [
+                    {"first": first, "second": second, "seed": seed, "metric": d.metric, "difference": d.value,
+                     "low": d.low, "high": d.high, "verdict": d.verdict}
+                    for d in found
+                ]  # fmt: skip
+    return rows
+
+
+def save(name: str, rows: list[dict[str, object]]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / name).open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def summary(rows: list[dict[str, object]]) -> None:
+    """Means over seeds, with their 95% intervals by Student's t; and what training gained, for every seed."""
+    print(f"\n{'model':<14}{'FD':>8}{'95% over seeds':>22}{'DDM':>8}")
+    for name in MODELS:
+        fd, ddm = (np.array([float(r[k]) for r in of(rows, name, "trained")]) for k in ("frechet", "ddm"))
+        if not len(fd):
+            continue
+        half = t.ppf(0.975, len(fd) - 1) * fd.std(ddof=1) / len(fd) ** 0.5 if len(fd) > 1 else np.nan
+        interval = f"[{fd.mean() - half:.3f}, {fd.mean() + half:.3f}]"
+        print(f"{name:<14}{fd.mean():>8.3f}{interval:>22}{ddm.mean():>8.3f}")
+    pairs = zip(of(rows, ORDER[0], "untrained"), of(rows, ORDER[0], "trained"), strict=True)
+    gains = [float(before["frechet"]) / float(after["frechet"]) for before, after in pairs]
+    print(f"{ORDER[0]}: FD at initialisation / after training, by seed: {', '.join(f'{g:.0f}' for g in gains)}")
+
+
+def of(rows: list[dict[str, object]], name: str, state: str) -> list[dict[str, object]]:
+    return [row for row in rows if (row["model"], row["state"]) == (name, state)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, default=REPO / "runs" / "mnist")
+    parser.add_argument("--only", choices=MODELS, action="append")
+    arguments = parser.parse_args()
+    rows, records, pictures = [], {}, []
+    for seed in SEEDS:
+        for name in arguments.only or MODELS:
+            record, start, shown = scored(name, seed, train(name, seed, arguments.runs))
+            records[name, seed] = record
+            rows.append(row(name, seed, "trained", record))
+            rows += [row(name, seed, "untrained", start)] if start else []
+            write_atomically(RECORDS / f"{name}-seed{seed}.json", record.to_json().encode())
+            pictures.append(shown)
+            print(
+                name, seed, *(f"{s.name} {s.value:.4g} [{s.low:.4g}, {s.high:.4g}]" for s in record.scores), flush=True
+            )
+    save("mnist_models.csv", rows)
+    write_atomically(REPO / "docs" / "pictures" / "mnist_models.png", png(grid(np.concatenate(pictures), SHOWN)))
+    if found := differences(records):
+        save("mnist_models_differences.csv", found)
+    summary(rows)
+
+
+if __name__ == "__main__":
+    main()
