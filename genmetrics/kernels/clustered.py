@@ -239,9 +239,10 @@ def bounds_of_clusters(
         return count - np.sqrt(far**2 + spread), count - beyond
     low = count - (far**2 + spread) - error
     a = 2 * far * radius
-    excess = np.where(a < 1e-3, a * a / 2 * (1 + a), (np.exp(a) - 1 - a) * (1 + 1e-9))  # no less than e^a - 1 - a
-    shape = np.divide(spread, radius**2, out=np.zeros_like(spread), where=radius > 0)
-    bennett = np.log(1 + shape * excess) - close**2 + error
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity is a bound, and fmin leaves out what is no number
+        excess = np.where(a < 1e-3, a * a / 2 * (1 + a), (np.exp(a) - 1 - a) * (1 + 1e-9))  # no less than e^a - 1 - a
+        shape = np.divide(spread, radius**2, out=np.zeros_like(spread), where=radius > 0)
+        bennett = np.log(1 + shape * excess) - close**2 + error
     return low, count + np.fmin(bennett, -(beyond**2))
 
 

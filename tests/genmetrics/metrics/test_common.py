@@ -139,7 +139,8 @@ def test_the_docstring_gives_shapes_the_range_and_the_source(name):
     for heading in ("Args:", "Returns:", "Raises:", "Source:"):
         assert heading in text
     better = METRICS[name].better
-    directions = ("lower is more diverse", "higher is more diverse") if better == "closer to real" else (better,)
+    directions = ("closer to real", "lower is more diverse", "higher is more diverse")
+    directions = directions if better == "closer to real" else (better,)
     assert any(words in text or words in METRICS[name].summary for words in directions)
 
 
