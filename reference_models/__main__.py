@@ -63,7 +63,7 @@ def list_models(as_json: bool) -> None:
         return
     for row in rows:
         counts = ", ".join(f"{network} {n:,}" for network, n in row["parameters"].items())
-        click.echo(f"{row['name']:<12}{row['paper']}\n{'':12}{' x '.join(map(str, row['images']))}: {counts}")
+        click.echo(f"{row['name']:<15}{row['paper']}\n{'':15}{' x '.join(map(str, row['images']))}: {counts}")
 
 
 def describe(name: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -45,12 +46,16 @@ def cosine(progress: float) -> float:
     return (1 + math.cos(math.pi * progress)) / 2
 
 
+def from_0_to_1(images: Tensor) -> Tensor:
+    return images / 255
+
+
 @torch.no_grad()
-def accuracy(network: nn.Module, data: Images) -> float:
-    """Share of images whose largest logit is that of their label."""
+def accuracy(network: nn.Module, data: Images, scaled: Callable[[Tensor], Tensor] = from_0_to_1) -> float:
+    """Share of images whose largest logit is that of their label; `scaled` makes of uint8 what the network takes."""
     device = next(network.parameters()).device
     right = 0
     for i in range(0, len(data), AT_ONCE):
-        logits = network(torch.from_numpy(data.images[i : i + AT_ONCE]).to(device) / 255)["logits"]
+        logits = network(scaled(torch.from_numpy(data.images[i : i + AT_ONCE]).to(device)))["logits"]
         right += int((logits.argmax(dim=1).cpu().numpy() == data.labels[i : i + AT_ONCE]).sum())
     return right / len(data)

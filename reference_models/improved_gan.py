@@ -99,12 +99,8 @@ def matching_loss(real: Tensor, fake: Tensor, squared: bool) -> Tensor:
 
     Section 3.1 has the squared L2 norm, which is the sum.
     """
-    difference = parallel_mean(real) - parallel_mean(fake)
+    difference = real.float().mean(dim=0) - fake.float().mean(dim=0)
     return difference.square().mean() if squared else difference.abs().mean()
-
-
-def parallel_mean(features: Tensor) -> Tensor:
-    return features.float().mean(dim=0)
 
 
 class ImprovedGAN(Generative):
@@ -200,11 +196,4 @@ class ImprovedGAN(Generative):
     def evaluate(self, dataset: Dataset, seed: int) -> dict[str, float]:
         """Share of test images that the discriminator, as a classifier, gets right; of its average, if one is kept."""
         network = self.averages.get("discriminator", self.discriminator).eval()
-
-        class Scaled(nn.Module):  # accuracy() gives images in [0, 1]
-            def forward(scaled, images: Tensor) -> dict[str, Tensor]:
-                return network(images * (1 - self.low) + self.low)
-
-        scaled = Scaled()
-        scaled.network = network
-        return {"accuracy_test": accuracy(scaled, dataset.test)}
+        return {"accuracy_test": accuracy(network, dataset.test, self.scaled)}

@@ -94,20 +94,28 @@ def deconvolution(n: int, m: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(n, m, 5, stride=2, padding=2, output_padding=1)
 
 
+def start(latent_dim: int, maps: int) -> tuple[nn.Module, ...]:
+    """Latents -> maps of 4 x 4."""
+    return nn.Linear(latent_dim, maps * 16), nn.Unflatten(1, (maps, 4, 4))
+
+
+def normed(maps: int) -> tuple[nn.Module, ...]:
+    return nn.BatchNorm2d(maps), nn.ReLU()
+
+
 def generator(c: Config, channels: int) -> nn.Sequential:
     """Latents (n, latent_dim) -> images (n, channels, side, side): in [0, 1] for `mnist`, else in [-1, 1]."""
     w = c.width
-    start = lambda m: (nn.Linear(c.latent_dim, m * 16), nn.Unflatten(1, (m, 4, 4)))  # noqa: E731
-    norm = lambda m: (nn.BatchNorm2d(m), nn.ReLU())  # noqa: E731
     if c.architecture == "resnet":
         blocks = [ResBlock(w, w, norm=True, resample="up") for _ in range(3)]
-        return nn.Sequential(*start(w), *blocks, *norm(w), nn.Conv2d(w, channels, 3, padding=1), nn.Tanh())
+        last = (*normed(w), nn.Conv2d(w, channels, 3, padding=1), nn.Tanh())
+        return nn.Sequential(*start(c.latent_dim, w), *blocks, *last)
     if c.architecture == "dcgan":
         first = (nn.Linear(c.latent_dim, w * 64), nn.BatchNorm1d(w * 64), nn.ReLU(), nn.Unflatten(1, (w * 4, 4, 4)))
-        middle = (deconvolution(4 * w, 2 * w), *norm(2 * w), deconvolution(2 * w, w), *norm(w))
+        middle = (deconvolution(4 * w, 2 * w), *normed(2 * w), deconvolution(2 * w, w), *normed(w))
         return nn.Sequential(*first, *middle, deconvolution(w, channels), nn.Tanh())
     middle = (nn.ReLU(), deconvolution(4 * w, 2 * w), nn.ReLU(), Crop(7), deconvolution(2 * w, w), nn.ReLU())
-    return nn.Sequential(*start(4 * w), *middle, deconvolution(w, channels), nn.Sigmoid())
+    return nn.Sequential(*start(c.latent_dim, 4 * w), *middle, deconvolution(w, channels), nn.Sigmoid())
 
 
 def critic(c: Config, channels: int) -> nn.Sequential:
