@@ -13,7 +13,7 @@ import numpy as np
 from genmetrics._arrays import Range
 from genmetrics._checks import DataError, count, to_numpy
 
-Kind = Literal["folder", "zip", "tar", "lmdb", "npz", "npy", "array", "dataset", "iterator", "features", "statistics"]
+Kind = Literal["folder", "zip", "tar", "npz", "npy", "array", "dataset", "iterator", "features", "statistics"]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import posixpath
 import tarfile
 import zlib
 from collections import Counter
@@ -54,10 +55,14 @@ def open_tars(tars: list[Path], name: str, options: Options, origin: str) -> Ima
     """The set of images in these archives. Damaged members are left out, unless the caller says otherwise."""
     if options.skip_damaged is None:
         options = replace(options, skip_damaged=True)
+    twice = next((tar for tar, many in Counter(tars).items() if many > 1), None)
+    if twice is not None:
+        raise DataError(f"{name}: {origin} names {twice} twice")
     members = Members()
     scratch = Scratch(name) if any(tar.suffix.lower() != ".tar" for tar in tars) else None
+    shared = os.path.commonpath([tar.absolute().parent for tar in tars])
     for i, tar in enumerate(tars):
-        prefix = f"{tar.name}/" if len(tars) > 1 else ""
+        prefix = f"{tar.absolute().relative_to(shared).as_posix()}/" if len(tars) > 1 else ""
         where = f"{name}: {tar if prefix else origin}"
         if not tar.exists():
             raise DataError(f"{where} does not exist")
@@ -73,24 +78,29 @@ def open_tars(tars: list[Path], name: str, options: Options, origin: str) -> Ima
 
 
 def list_members(tar: Path, prefix: str, where: str, members: Members, skip_damaged: bool) -> None:
-    """Add the files in one tar, hidden ones left out.
+    """Add the files in one tar, and links to them, hidden ones left out.
 
     Raises:
         DataError: it is no tar; or it is damaged, and damaged ones are not left out.
     """
     size = tar.stat().st_size
     found = 0
+    files: dict[str, Place] = {}
+    links: dict[str, str] = {}  # path -> what it links to
     try:
         with tarfile.open(tar, "r:") as archive:
             for member in archive:
                 found += 1
                 if member.offset_data + member.size > size:
                     raise tarfile.ReadError(f"it ends within {member.name}")
-                path = PurePosixPath(member.name)
-                if member.isfile() and all(visible(part) for part in path.parts if part != "."):
-                    inside = "/".join(part for part in path.parts if part != "/")
-                    members.places[prefix + inside] = Place(tar, member.offset_data, member.size)
-                    members.inside[prefix + inside] = inside
+                path = "/".join(part for part in PurePosixPath(member.name).parts if part != "/")
+                if member.isfile():
+                    files[path] = Place(tar, member.offset_data, member.size)
+                    links.pop(path, None)
+                elif member.islnk() or member.issym():
+                    below = posixpath.dirname(path) if member.issym() else ""
+                    links[path] = posixpath.normpath(posixpath.join(below, member.linkname))
+                    files.pop(path, None)
             end = archive.offset  # where the listing stopped
         check_end(tar, end)
     except (tarfile.TarError, OSError, ValueError) as error:
@@ -100,6 +110,35 @@ def list_members(tar: Path, prefix: str, where: str, members: Members, skip_dama
         if not skip_damaged:
             raise DataError(f"{message}; make it again, or pass --skip-damaged (skip_damaged=True)") from None
         members.damage.append(f"{message.removeprefix(where.split(': ')[0] + ': ')}; what comes after is left out")
+    nowhere = [path for path in followed(links, files) if path.lower().endswith(SUFFIXES) and shown(path)]
+    if nowhere and not skip_damaged:
+        raise DataError(f"{where}/{nowhere[0]} is a link to {links[nowhere[0]]}, which the archive does not hold")
+    if nowhere:
+        some = f"{count(len(nowhere), 'link')} to what the archive does not hold left out (first: {nowhere[0]})"
+        members.damage.append(f"{where.partition(': ')[2]}: {some}")
+    for path, place in files.items():
+        if shown(path):
+            members.places[prefix + path] = place
+            members.inside[prefix + path] = path
+
+
+def shown(path: str) -> bool:
+    """No part of a path is hidden."""
+    return all(visible(part) for part in path.split("/") if part != ".")
+
+
+def followed(links: dict[str, str], files: dict[str, Place]) -> list[str]:
+    """Add to `files` the links that lead to one of them; the others come back."""
+    nowhere = []
+    for path in links:
+        target, steps = path, 0
+        while target in links and steps <= len(links):
+            target, steps = links[target], steps + 1
+        if target in files:
+            files[path] = files[target]
+        else:
+            nowhere.append(path)
+    return nowhere
 
 
 def check_end(tar: Path, end: int) -> None:

@@ -63,9 +63,10 @@ def file_system(url: str, name: str) -> tuple[Any, str]:
 
 
 def copied(url: str, folder: Path, name: str) -> Path:
-    """A copy of one file."""
+    """A copy of one file, below `folder` as the URL has it: shards in different folders may share their names."""
     system, path = file_system(url, name)
-    copy = folder / PurePosixPath(path).name
+    copy = folder.joinpath(*(part for part in PurePosixPath(path).parts if part not in ("/", "..")))
+    copy.parent.mkdir(parents=True, exist_ok=True)
     with reaching(url, name):
         system.get_file(path, str(copy))
     return copy

@@ -103,6 +103,46 @@ def test_a_pattern_that_names_nothing_of_use_is_refused(tmp_path):
     assert "its braces do not match" in refusal(f"{tmp_path}/a{{b.tar")
 
 
+@pytest.mark.parametrize("protocol", ["", "file://"])
+def test_shards_of_one_name_in_different_folders_are_all_read(tmp_path, protocol):
+    images = noise(6, 4, 4)
+    for i, folder in enumerate("ab"):
+        (tmp_path / folder).mkdir()
+        tar_of(tmp_path / folder / "s.tar", samples(images[3 * i :][:3]))
+    found = stack(f"{protocol}{tmp_path}/{{a,b}}/s.tar")
+    np.testing.assert_array_equal(found[..., 0], images)
+
+
+def test_a_shard_named_twice_is_refused(tmp_path):
+    tar_of(tmp_path / "a.tar", samples(noise(2, 4, 4)))
+    assert "a.tar twice" in refusal(f"{tmp_path}/{{a,a}}.tar")
+
+
+def test_links_are_the_files_that_they_lead_to(tmp_path):
+    folder = save_pngs(tmp_path / "f", noise(3, 4, 4))
+    (folder / "x").mkdir()
+    (folder / "x" / "hard.png").hardlink_to(folder / "00001.png")
+    (folder / "x" / "soft.png").symlink_to("../00002.png")
+    (folder / "softer.png").symlink_to("x/soft.png")
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(folder, "./f")
+    np.testing.assert_array_equal(stack(tmp_path / "a.tar"), stack(folder))
+    assert open_images(tmp_path / "a.tar", "real").digest == open_images(folder, "real").digest
+
+
+def test_links_that_lead_nowhere_are_counted(tmp_path):
+    folder = save_pngs(tmp_path / "f", noise(3, 4, 4))
+    (folder / "round.png").symlink_to("about.png")
+    (folder / "about.png").symlink_to("round.png")
+    (folder / "away.png").symlink_to("/nowhere/1.png")
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(folder, "f")
+    opened = open_images(tmp_path / "a.tar", "real")
+    assert opened.n == 3
+    assert "3 links to what the archive does not hold left out (first: f/" in opened.warnings[0]
+    assert "which the archive does not hold" in refusal(tmp_path / "a.tar", skip_damaged=False)
+
+
 def test_labels_need_a_cls_for_every_image(tmp_path):
     members = samples(noise(4, 4, 4), classes=[0, 1, 0, 1])
     del members["000002.cls"]
