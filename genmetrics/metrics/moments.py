@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, as_features, blocks, same_width
 
+ROUNDING = 1e-4  # of the largest covariance: by so much a covariance from a float32 file may miss being one
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -39,7 +40,7 @@ class Moments:
         """Read `mu` and `sigma` (pytorch-fid's and clean-fid's files) and, where present, our `n`.
 
         Raises:
-            DataError: no such file, or it lacks `mu` or `sigma`, or their shapes disagree.
+            DataError: no such file, or it lacks `mu` or `sigma`, or their shapes disagree, or sigma is no covariance.
         """
         try:
             with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -56,6 +57,8 @@ class Moments:
             raise DataError(f"{path}: mu is {mean.shape} but sigma is {covariance.shape}")
         if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
             raise DataError(f"{path}: mu or sigma hold NaN or inf")
+        if not is_covariance(covariance.astype(np.float64)):
+            raise DataError(f"{path}: sigma is no covariance matrix: it is not symmetric, or has negative eigenvalues")
         if np.size(n) != 1 or ("n" in content and np.ravel(n)[0] < 2):
             raise DataError(f"{path}: n should be one number of images, at least 2, got {n}")
         images = int(np.ravel(n)[0])
@@ -98,3 +101,15 @@ class Moments:
         n, shift = self.n + other.n, other.mean - self.mean
         between = np.outer(shift, shift) * (self.n * other.n / n)
         return Moments(n, self.mean + shift * (other.n / n), self.scatter + other.scatter + between)
+
+
+def is_covariance(x: NDArray[np.float64]) -> bool:
+    """Symmetric and without negative eigenvalues, up to the rounding of a float32 file."""
+    largest = np.abs(x).max(initial=0)
+    if np.abs(x - x.T).max(initial=0) > ROUNDING * largest:
+        return False
+    try:
+        np.linalg.cholesky(x + max(ROUNDING * largest, np.finfo(float).tiny) * np.eye(len(x)))
+    except np.linalg.LinAlgError:
+        return False
+    return True

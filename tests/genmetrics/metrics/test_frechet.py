@@ -339,6 +339,21 @@ def test_a_missing_file_is_refused(tmp_path):
         Moments.load(tmp_path / "nowhere.npz")
 
 
+@pytest.mark.parametrize("sigma", [[[1, 0.5], [0.4, 1]], [[1, 2], [2, 1]], [[-1, 0], [0, -1]], [[1, 0], [0, -0.01]]])
+def test_a_sigma_that_is_no_covariance_is_refused(tmp_path, sigma):
+    np.savez(tmp_path / "s.npz", mu=np.zeros(2), sigma=np.array(sigma))
+    with pytest.raises(DataError, match="sigma is no covariance matrix"):
+        Moments.load(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize("n", [5, 400])
+def test_a_covariance_is_one_in_float32_too_and_of_few_images(tmp_path, n):
+    x = np.random.default_rng(0).normal(size=(n, 100)) * np.logspace(-6, 3, 100)
+    for sigma in (np.cov(x.T), np.cov(x.T).astype(np.float32), np.zeros((100, 100))):
+        np.savez(tmp_path / "s.npz", mu=x.mean(axis=0), sigma=sigma)
+        np.testing.assert_array_equal(Moments.load(tmp_path / "s.npz").covariance, sigma)
+
+
 def test_one_image_has_moments_but_no_covariance():
     with pytest.raises(DataError, match="at least 2 images, got 1"):
         _ = Moments.of([[1.0, 2.0]]).covariance
