@@ -18,9 +18,13 @@ NETWORK = (
     click.option(
         "--extractor",
         help="inception-v3-tf2015 (the default, if its weights are there; @clean, @torch-bilinear: resized otherwise), "
-        "digits-cnn, mnist-cnn, pixels, or module:PATH of your own exported torch network.",
+        "timm:NAME, random-vgg16, digits-cnn, mnist-cnn, pixels, or your own network: module:PATH, onnx:PATH.",
     ),
-    click.option("--weights", type=click.Path(path_type=Path), help="File of the weights of inception-v3-tf2015."),
+    click.option(
+        "--weights",
+        type=click.Path(path_type=Path),
+        help="File of the weights of inception-v3-tf2015 or timm:NAME; by default it is looked for.",
+    ),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."),
     click.option(
         "--precision",
