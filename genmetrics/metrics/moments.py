@@ -16,6 +16,7 @@ from genmetrics._checks import DataError, as_features, blocks, same_width
 
 ROUNDING = 1e-4  # of the largest covariance: by so much a covariance from a float32 file may miss being one
 
+
 @dataclass(frozen=True, eq=False)
 class Moments:
     """First two moments of n feature vectors of width d. Add two to pool their images."""
