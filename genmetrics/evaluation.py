@@ -17,18 +17,25 @@ import numpy as np
 
 import genmetrics
 from genmetrics._checks import DataError, UnsuitableError
+from genmetrics.asked import (
+    chosen_metrics,
+    enough_images,
+    lacking,
+    refuse_what_it_lacks,
+    same_image_size,
+    wanted_outputs,
+    writable_folder,
+)
 from genmetrics.cautions import warnings_about
 from genmetrics.extractors import DEFAULT, Extractor, find_extractor
 from genmetrics.features import Ahead, Progress, silent
-from genmetrics.metrics import METRICS, Metric, find_metric
+from genmetrics.metrics import METRICS, Metric
 from genmetrics.precomputed import opened_before, recorded_network, side_of
-from genmetrics.protocols import PROTOCOLS, Protocol, joined
+from genmetrics.protocols import Protocol, joined
 from genmetrics.records import Estimate, Record, Score
 from genmetrics.sides import Side
-from genmetrics.sources import ImageSet, open_images
+from genmetrics.sources import open_images
 
-NO_OUTPUT = {"embedding", "images", "labels"}  # what a metric may need that is no output's name
-ADVICE = {"logits": "choose a classifier", "sfid": "choose inception-v3-tf2015"}
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
 
 
@@ -149,84 +156,6 @@ def evaluate(
     if folder is None:
         return record
     return with_report(record, sides, folder, seed, progress)
-
-
-def chosen_metrics(
-    metrics: Iterable[str] | Mapping[str, Callable[..., float]] | None,
-) -> tuple[list[str] | None, dict[str, Callable[..., float]]]:
-    """Names from METRICS (None: all that can be had), and the caller's own functions."""
-    if metrics is None:
-        return None, {}
-    if isinstance(metrics, Mapping):
-        return [], dict(metrics)
-    names = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
-    if not names:
-        raise DataError(f"no metric asked for; known: {', '.join(METRICS)}")
-    for name in names:
-        find_metric(name)
-    return names, {}
-
-
-def lacking(metric: Metric, outputs: Iterable[str]) -> str | None:
-    """The network output that a metric needs and `outputs` do not hold."""
-    wanted = {need.split(".")[1] for need in metric.needs} - NO_OUTPUT
-    return next(iter(sorted(wanted - set(outputs))), None)
-
-
-def wanted_outputs(chosen: Iterable[str]) -> tuple[str, ...]:
-    """What the chosen metrics ask of a network beyond features and logits, which it gives anyway."""
-    wanted = {need.split(".")[1] for name in chosen for need in METRICS[name].needs}
-    return tuple(sorted(wanted - NO_OUTPUT - {"features", "logits"}))
-
-
-def enough_images(generated: ImageSet, n: int | None, protocols: Iterable[str] | None) -> None:
-    """As many generated images as are asked for.
-
-    Raises:
-        DataError: there are fewer.
-    """
-    if n is None or generated.n >= n:
-        return
-    name = next((name for name in protocols or () if PROTOCOLS[name].n_images == n), None)
-    if name is None:
-        raise DataError(
-            f"{n} images are asked for, {generated.origin} holds {generated.n}; pass --images {generated.n}"
-        )
-    raise DataError(
-        f"{name} needs {n} images, {generated.origin} holds {generated.n}; "
-        f"pass --images {generated.n} to report {name.rpartition('-')[0]}-{generated.n}"
-    )
-
-
-def refuse_what_it_lacks(chosen: list[str] | None, network: Extractor, outputs: Iterable[str] | None = None) -> None:
-    """Every chosen metric finds the output it needs; a `module:` network's outputs are known once it has run.
-
-    Raises:
-        DataError: one does not.
-    """
-    if outputs is None and network.name.startswith("module:"):
-        return
-    for name in chosen or []:
-        output = lacking(METRICS[name], network.outputs if outputs is None else outputs)
-        if output:
-            raise DataError(
-                f"{name} needs {output}, but {network.name} gives none; {ADVICE.get(output, 'choose another')}"
-            )
-
-
-def same_image_size(opened: Mapping[str, ImageSet], network: Extractor) -> None:
-    """Where the network does not resize, all sets have one image size.
-
-    Raises:
-        DataError: they do not.
-    """
-    sizes = {name: next(iter(images.sizes)) for name, images in opened.items() if len(images.sizes) == 1}
-    if network.size is None and len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name} {h}x{w}" for name, (h, w) in sizes.items())
-        raise DataError(
-            f"images have different sizes ({listed}), but {network.name} does not resize; "
-            "resize one set, or choose an extractor that does"
-        )
 
 
 def score_of(
@@ -370,25 +299,6 @@ def environment(network: Extractor) -> dict[str, Any]:
     versions = {"genmetrics": genmetrics.__version__, "python": platform.python_version()}
     versions |= {name: metadata.version(name) for name in PACKAGES}
     return {"versions": versions, "device": getattr(network, "device", "cpu"), "platform": platform.platform()}
-
-
-def writable_folder(out: str | Path) -> Path:
-    """`out`, if a folder can be made and written there; found out before any long work, and nothing is made yet.
-
-    Raises:
-        DataError: it is empty or a file, or cannot be written.
-    """
-    import tempfile
-
-    if not str(out):
-        raise DataError("the path of --out is empty; is a variable unset?")
-    folder = Path(out)
-    standing = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
-    try:
-        with tempfile.TemporaryFile(dir=standing):
-            return folder
-    except OSError as error:
-        raise DataError(f"cannot write into {out}: {error.strerror or error}; choose another --out") from None
 
 
 def with_report(record: Record, sides: Mapping[str, Side], folder: Path, seed: int, progress: Progress) -> Record:

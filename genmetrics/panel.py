@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, UnsuitableError, count, unknown_name
+from genmetrics.asked import lacking, refuse_what_it_lacks, wanted_outputs, writable_folder
 from genmetrics.damage import DAMAGES, Pool
-from genmetrics.evaluation import estimate_of, lacking, refuse_what_it_lacks, wanted_outputs, writable_folder
+from genmetrics.evaluation import estimate_of
 from genmetrics.extractors import DEFAULT, Extractor, find_extractor
 from genmetrics.features import Progress, features_of, silent
 from genmetrics.metrics import METRICS, find_metric

@@ -64,7 +64,7 @@ def discriminability(
     Each set has a folder for each class. A flat curve says that the resolution holds no more than a smaller one does.
     """
     from genmetrics.analyses.discriminability import resolution_discriminability
-    from genmetrics.evaluation import writable_folder
+    from genmetrics.asked import writable_folder
     from genmetrics.extractors import find_extractor
 
     levels = numbers(resolutions)

@@ -64,7 +64,7 @@ def diversity(
     MS-SSIM is 1 for equal images. Samples above real images are less diverse; class folders give a table of classes.
     """
     from genmetrics.analyses.diversity import ms_ssim_estimate
-    from genmetrics.evaluation import writable_folder
+    from genmetrics.asked import writable_folder
 
     folder = writable_folder(out) if out is not None else None
     sets = {"samples": opened(samples, "samples", value_range), "real": opened(test_set, "real", value_range)}

@@ -58,7 +58,7 @@ def latent(
     or floats in [0, 1]. The package's own: genmetrics.analyses.latent:digits_vae.
     """
     from genmetrics.analyses import latent as latents
-    from genmetrics.evaluation import writable_folder
+    from genmetrics.asked import writable_folder
     from genmetrics.extractors import find_extractor
 
     folder = writable_folder(out) if out is not None else None

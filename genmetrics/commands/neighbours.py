@@ -69,7 +69,7 @@ def neighbours(
     Neighbours are exact: by L2 and L1 on pixels, and by the cosine of features.
     """
     from genmetrics.analyses.copies import read_sources
-    from genmetrics.evaluation import same_image_size, writable_folder
+    from genmetrics.asked import same_image_size, writable_folder
     from genmetrics.extractors import find_extractor
     from genmetrics.features import features_of
     from genmetrics.gallery import same_shape
