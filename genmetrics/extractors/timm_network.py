@@ -59,6 +59,8 @@ class TimmNetwork:
         weights: str | Path | None = None,
         precision: str = "strict",
     ) -> None:
+        import timm
+
         published = configuration(name)
         self.name = TIMM_PREFIX + name
         self.protocol = resize or f"pil-uint8-{published['interpolation']}"
@@ -78,7 +80,7 @@ class TimmNetwork:
         self.mean, self.deviation = (torch.tensor(published[part], device=self.device) for part in ("mean", "std"))
         self.details = {
             "input": f"(x / 255 - {list(published['mean'])}) / {list(published['std'])}",
-            "backend": f"torch {torch.__version__}",
+            "backend": f"torch {torch.__version__}, timm {timm.__version__}",
             "precision": precision,
         }
         self.warnings = tuple(f"{self.name}: timm says of these weights: {note}" for note in published["notes"])
