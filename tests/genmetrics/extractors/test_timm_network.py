@@ -87,8 +87,8 @@ def test_weights_are_found_by_name_and_stand_in_the_signature(folder, images, mo
     assert score.name == f"fd_timm:{VIT}"
     digest = record.extractor["weights_sha256"]
     assert f"|features:timm:{VIT}/features@{digest[:8]}|resize:pil-uint8-bicubic-160|" in score.signature
-
     assert f"timm {timm.__version__}" in record.extractor["backend"]
+
 
 def test_another_resize_may_follow_the_at_sign(folder):
     network = find_extractor(f"timm:{VIT}@clean", "cpu", folder / f"{VIT}.pth")
