@@ -166,7 +166,10 @@ class CollapseMonitor:
 
         class Monitor(base):
             def on_train_batch_end(self, trainer: Any, module: Any, *rest: Any) -> None:
-                found = monitor(trainer.global_step)
+                step = trainer.global_step
+                if monitor.history and monitor.history[-1][0] == step:
+                    return  # several batches make one step where gradients accumulate
+                found = monitor(step)
                 if found is not None:
                     module.log("ms_ssim", found.value)
 

@@ -100,8 +100,11 @@ def read_sources(path: Path, samples: int, train: int) -> NDArray[np.int64]:
         DataError: not one whole number for each sample, or one that is no training image.
     """
     try:
-        numbers = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, dtype=np.int64)
-    except ValueError as error:
+        if path.suffix == ".npy":
+            numbers = np.load(path, allow_pickle=False)
+        else:
+            numbers = np.array(path.read_text(encoding="utf-8").split(), np.int64)
+    except (ValueError, OverflowError) as error:
         raise DataError(f"--sources {path}: cannot be read as whole numbers, one a line ({error})") from None
     if numbers.shape != (samples,) or numbers.dtype.kind not in "iu":
         raise DataError(

@@ -28,11 +28,11 @@ Generator = Callable[..., Any]
 class Evenness:
     """How evenly features change along paths: the largest step over the mean step."""
 
-    value: float  # mean over paths; 1 is perfectly even, steps (all change in one step) is the worst
+    value: float  # mean over paths that change; 1 is perfectly even, steps (all change in one step) is the worst
     low: float | None  # 95% interval over paths
     high: float | None
     std_error: float | None
-    paths: tuple[float, ...]
+    paths: tuple[float | None, ...]  # None where nothing changes along the path
 
 
 def interpolate(start: Any, end: Any, steps: int, kind: str = "linear") -> NDArray[np.float64]:
@@ -92,32 +92,47 @@ def evenness(features: Any) -> float:
 
 
 def evenness_of_paths(features: Any) -> Evenness:
-    """`evenness` of each path of features (paths, steps, d), their mean and its interval over paths (Student's t)."""
-    values = np.array([evenness(path) for path in features])
+    """`evenness` of each path of features (paths, steps, d), their mean and its interval over paths (Student's t).
+
+    Paths along which nothing changes have no evenness and no part in the mean: both ends may be one image that was
+    learned by heart.
+
+    Raises:
+        DataError: fewer than 3 points, or features that change along no path.
+    """
+    features = [as_features(path, "features", at_least=3) for path in features]
+    moving = [bool((path != path[0]).any()) for path in features]
+    if not any(moving):
+        raise DataError("features change along no path: the generator ignores its latents")
+    each = [evenness(path) if moves else None for path, moves in zip(features, moving, strict=True)]
+    values = np.array([value for value in each if value is not None])
     if len(values) < 2:
-        return Evenness(float(values.mean()), None, None, None, tuple(values.tolist()))
+        return Evenness(float(values.mean()), None, None, None, tuple(each))
     from scipy.special import stdtrit
 
     mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
     reach = float(stdtrit(len(values) - 1, 0.975)) * error
-    return Evenness(mean, max(1.0, mean - reach), mean + reach, error, tuple(values.tolist()))
+    return Evenness(mean, max(1.0, mean - reach), mean + reach, error, tuple(each))
 
 
 def find_generator(name: str) -> Generator:
     """The function of `module:function`.
 
     Raises:
-        DataError: there is no such module or function.
+        DataError: there is no such module or function, or the module cannot be imported.
     """
     module, _, function = name.partition(":")
     if not module or not function:
         raise DataError(f"generator: expected module:function, got '{name}'")
     try:
-        found = getattr(import_module(module), function)
+        imported = import_module(module)
     except ModuleNotFoundError as error:
         raise DataError(f"generator: {error}; is its folder on PYTHONPATH?") from None
-    except AttributeError:
-        raise DataError(f"generator: module {module} has no '{function}'") from None
+    except Exception as error:  # the caller's own code: no common type
+        raise DataError(f"generator: importing {module} failed: {type(error).__name__}: {error}") from error
+    if not hasattr(imported, function):
+        raise DataError(f"generator: module {module} has no '{function}'")
+    found = getattr(imported, function)
     if not callable(found):
         raise DataError(f"generator: {name} is no function but {type(found).__name__}")
     return found
@@ -164,8 +179,14 @@ def generated(generator: Generator, latents: Any, classes: Any = None) -> NDArra
         raise DataError(f"generator should return ({len(z)}, h, w), or (..., 1 or 3), got shape {images.shape}")
     if images.dtype == np.uint8:
         return images
-    if images.dtype.kind != "f" or not np.isfinite(images).all() or images.min() < 0 or images.max() > 1:
+    if images.dtype.kind != "f":
         raise DataError(f"generator should return uint8, or floats in [0, 1], got {images.dtype}")
+    if not np.isfinite(images).all():
+        raise DataError(f"generator returned NaN or inf in {(~np.isfinite(images)).any((1, 2, 3)).sum()} images")
+    if images.min() < 0 or images.max() > 1:
+        raise DataError(
+            f"generator should return uint8, or floats in [0, 1], got {images.min():.4g} to {images.max():.4g}"
+        )
     return np.round(images * 255).astype(np.uint8)
 
 

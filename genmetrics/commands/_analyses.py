@@ -36,6 +36,11 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def class_names(path: Path) -> list[str]:
+    """Names of the classes in the order of the logits, one a line."""
+    return [name.strip() for name in path.read_text(encoding="utf-8").split("\n") if name.strip()]
+
+
 def opened(source: str, name: str, value_range: str | None) -> ImageSet:
     """The images of one set, checked."""
     from genmetrics.sources import open_images

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genmetrics._console import shown, speaking_errors
-from genmetrics.commands._analyses import common_options, deliver, opened, record_of
+from genmetrics.commands._analyses import class_names, common_options, deliver, opened, record_of
 
 if TYPE_CHECKING:
     from genmetrics.analyses.discriminability import QualityCurve
@@ -70,8 +70,7 @@ def discriminability(
     levels = numbers(resolutions)
     folder = writable_folder(out) if out is not None else None
     network = find_extractor(classifier, device, weights)
-    names = None if classes is None else classes.read_text(encoding="utf-8").split("\n")
-    names = None if names is None else [name.strip() for name in names if name.strip()]
+    names = None if classes is None else class_names(classes)
     sets = {name: opened(source, name, value_range) for name, source in named(samples, test_set).items()}
     curves = {
         name: resolution_discriminability(

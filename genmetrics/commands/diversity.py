@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import click
 
 from genmetrics._checks import DataError
 from genmetrics._console import shown, speaking_errors
-from genmetrics.commands._analyses import common_options, deliver, opened, ordered, record_of
+from genmetrics.commands._analyses import class_names, common_options, deliver, opened, ordered, record_of
 
 if TYPE_CHECKING:
     from genmetrics.analyses.collapse import BelowLargestReal, Joint
@@ -41,7 +41,14 @@ TITLE = "Diversity: MS-SSIM of random pairs"
     "--classifier", help="An extractor with logits: adds each class's accuracy, and the two beside each other."
 )
 @click.option(
-    "--threshold", type=float, help="MS-SSIM from which a class has collapsed; by default the largest real one."
+    "--classes",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --classifier: file of class names, one a line, in the order of the logits.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="With --classifier: MS-SSIM from which a class has collapsed; by default the largest real one.",
 )
 @common_options
 @speaking_errors
@@ -52,6 +59,7 @@ def diversity(
     per_class: bool | None,
     protocol: str,
     classifier: str | None,
+    classes: Path | None,
     threshold: float | None,
     out: Path | None,
     as_json: bool,
@@ -66,6 +74,9 @@ def diversity(
     from genmetrics.analyses.diversity import ms_ssim_estimate
     from genmetrics.asked import writable_folder
 
+    if classifier is None and (classes is not None or threshold is not None):
+        raise click.UsageError("--classes and --threshold belong to the analysis that --classifier adds; pass it too")
+    names = None if classes is None else class_names(classes)
     folder = writable_folder(out) if out is not None else None
     sets = {"samples": opened(samples, "samples", value_range), "real": opened(test_set, "real", value_range)}
     labelled = all(images.labels is not None for images in sets.values())
@@ -83,9 +94,9 @@ def diversity(
     below = below_largest(tables)
     joint, accuracy = (None, {})
     if classifier is not None:
-        joint, accuracy = with_accuracy(classifier, sets["samples"], tables, below, threshold, seed, device)
+        joint, accuracy = with_accuracy(classifier, names, sets["samples"], tables, below, threshold, seed, device)
     score = score_of(found, sides, below, joint, accuracy)
-    record = record_of([score], sets, seed)
+    record = record_of([score], sets, seed, warnings=tuple(apart(tables)))
     sections = sections_of(found, sides, below, joint, accuracy) if folder is not None else []
     lead = (
         f"{found['samples'].details['pairs']:,} random pairs of samples and {found['real'].details['pairs']:,} of real "
@@ -105,12 +116,23 @@ def below_largest(tables: Mapping[str, Mapping[str, Any]]) -> BelowLargestReal |
     return share_below_largest_real(means(tables["samples"]), means(tables["real"]))
 
 
+def apart(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Whether samples and real images name their classes differently."""
+    samples, real = tables["samples"], tables["real"]
+    if samples and real and not set(samples) & set(real):
+        yield (
+            f"no class has both samples ({next(iter(samples))}, ...) and real images ({next(iter(real))}, ...), so "
+            "classes are not shown beside each other; give the folders of a class one name"
+        )
+
+
 def means(table: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     return {label: row["value"] for label, row in table.items()}
 
 
 def with_accuracy(
     classifier: str,
+    names: list[str] | None,
     samples: ImageSet,
     tables: Mapping[str, Mapping[str, Any]],
     below: BelowLargestReal | None,
@@ -122,7 +144,9 @@ def with_accuracy(
     from genmetrics.analyses.collapse import COLLAPSED, joint_analysis
     from genmetrics.analyses.discriminability import resolution_discriminability
 
-    best = resolution_discriminability(samples, None, classifier, (), seed=seed, device=device, progress=shown).best
+    best = resolution_discriminability(
+        samples, None, classifier, (), classes=names, seed=seed, device=device, progress=shown
+    ).best
     accuracy = means(best.per_class)
     if threshold is None:
         threshold = below.threshold if below is not None else COLLAPSED
@@ -213,17 +237,19 @@ def sections_of(
     from genmetrics.reports.analysis import Section, Table
     from genmetrics.reports.wording import number
 
+    tables = {name: estimate.details.get("per_class") or {} for name, estimate in found.items()}
     rows = [
         [name, str(number(e.value, e.low, e.high)), str(len(sides[name])), str(e.details["pairs"])]
         for name, e in found.items()
     ]
-    sections = [Section("Overall", table=Table(["images", "MS-SSIM and 95% interval", "images", "pairs"], rows))]
+    sections = [Section("Overall", table=Table(["set", "MS-SSIM and 95% interval", "images", "pairs"], rows))]
     if below is not None:
         told = (
             f"{below.share:.1%} of the classes of samples are below {below.threshold:.4f}, the largest mean among real "
         )
         told += "classes" + (f"; above it: {', '.join(map(str, below.collapsed[:12]))}." if below.collapsed else ".")
-        sections.append(Section("Classes", [told], class_table(found, accuracy), [scatter(found)]))
+        drawn = [] if any(apart(tables)) else [scatter(found)]
+        sections.append(Section("Classes", [told], class_table(found, accuracy), drawn))
         sections.append(Section("Most and least diverse", pictures=list(extremes(found, sides["samples"]))))
     if joint is not None:
         sections.append(joint_section(joint, found, accuracy))

@@ -107,6 +107,7 @@ def score_of(
     from genmetrics.records import Score
 
     weights = f"@{network.weights_sha256[:8]}" if network.weights_sha256 else ""
+    still = found.paths.count(None)
     signature = Protocol(
         name=f"evenness-{way}",
         n_generated=len(images),
@@ -124,6 +125,7 @@ def score_of(
         std_error=found.std_error,
         std_error_generated=found.std_error,
         interval="over paths" if found.low is not None else "no interval: one path",
+        notes=(f"nothing changes along {count(still, 'path')} of {len(found.paths)}, left out",) if still else (),
         better="lower",
         n_real=0,
         n_generated=len(images),
@@ -145,16 +147,17 @@ def sections_of(
     table = Table(
         ["paths", "evenness and 95% interval", "most even", "least even"],
         [
-            [way, str(number(f.value, f.low, f.high)), f"{min(f.paths):.2f}", f"{max(f.paths):.2f}"]
+            [way, str(number(f.value, f.low, f.high)), f"{min(moving(f)):.2f}", f"{max(moving(f)):.2f}"]
             for way, f in found.items()
         ],
     )
     sections = [Section("Evenness", table=table)]
     for way, all_images in images.items():
-        order = np.argsort(found[way].paths, kind="stable")
+        evenness = found[way].paths
+        order = np.argsort([np.inf if value is None else value for value in evenness], kind="stable")
         chosen = order[np.unique(np.linspace(0, len(order) - 1, DRAWN).astype(int))]
         shown = all_images.reshape(-1, steps, *all_images.shape[1:])[chosen].reshape(-1, *all_images.shape[1:])
-        values = ", ".join(f"{found[way].paths[i]:.2f}" for i in chosen)
+        values = ", ".join("no change" if value is None else f"{value:.2f}" for value in (evenness[i] for i in chosen))
         caption = f"One path a row, the most even first: {values}."
         picture = Picture(f"Paths, {way}", caption, "image/png", contact_sheet(list(shown), columns=steps))
         sections.append(Section(f"{way.capitalize()} paths", pictures=[picture]))
@@ -163,3 +166,8 @@ def sections_of(
         caption = "A class a row, a latent a column: what a column shares is style, what a row shares is class."
         sections.append(Section("Classes and styles", pictures=[Picture("Grid", caption, "image/png", sheet)]))
     return sections
+
+
+def moving(found: Evenness) -> list[float]:
+    """Evenness of the paths along which something changes."""
+    return [value for value in found.paths if value is not None]

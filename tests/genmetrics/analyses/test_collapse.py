@@ -89,13 +89,15 @@ def test_the_monitor_as_a_lightning_callback(monkeypatch):
     monkeypatch.setitem(sys.modules, "lightning", ModuleType("lightning"))
     monkeypatch.setitem(sys.modules, "lightning.pytorch", module)
     logged = {}
-    callback = CollapseMonitor(lambda: np.zeros((4, 1, 28, 28), np.uint8), every=2).lightning()
+    monitor = CollapseMonitor(lambda: np.zeros((4, 1, 28, 28), np.uint8), every=2)
+    callback = monitor.lightning()
     assert isinstance(callback, module.Callback)
-    for step in (1, 2):
+    for step in (1, 2, 2):  # the last batches of step 2, where gradients accumulate, are one look
         callback.on_train_batch_end(
             SimpleNamespace(global_step=step), SimpleNamespace(log=logged.__setitem__), None, None, 0
         )
         assert logged == ({} if step == 1 else {"ms_ssim": pytest.approx(1)})
+    assert len(monitor.history) == 1
 
 
 def test_without_lightning_the_error_says_what_to_do(monkeypatch):

@@ -1,5 +1,7 @@
 """Paths through latent space and how even they are."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,6 +75,42 @@ def test_mean_over_paths_has_students_interval():
     assert found.std_error == pytest.approx(1.5)
     assert (found.low, found.high) == pytest.approx((1, 2.5 + 12.7062047 * 1.5))  # t(1), cut at 1
     assert latent.evenness_of_paths(jumps[:1]).low is None
+
+
+def test_paths_along_which_nothing_changes_have_no_part_in_the_mean():
+    even, still, jump = np.arange(5.0)[:, None], np.ones((5, 1)), np.array([0, 0, 1, 1, 1.0])[:, None]
+    found = latent.evenness_of_paths([even, still, jump])
+    assert (found.value, found.paths) == (2.5, (1.0, None, 4.0))
+    assert found.std_error == pytest.approx(1.5)
+    with pytest.raises(DataError, match="along no path: the generator ignores its latents"):
+        latent.evenness_of_paths([still, still])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def f(:", "importing broken failed: SyntaxError"),
+        ("raise RuntimeError('no weights')", "importing broken failed: RuntimeError: no weights"),
+        ("from numpy import nothing_here", "importing broken failed: ImportError"),
+        ("import nothing_here", "No module named 'nothing_here'"),
+        ("g = 1", "module broken has no 'f'"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_refused(tmp_path, monkeypatch, text, message):
+    (tmp_path / "broken.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "broken", raising=False)
+    with pytest.raises(DataError, match=message):
+        latent.find_generator("broken:f")
+    monkeypatch.delitem(sys.modules, "broken", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("pixel", "message"), [(np.nan, "NaN or inf in 2 images"), (1.5, "in \\[0, 1\\], got 1.5 to 1.5")]
+)
+def test_floats_that_are_no_pixels_are_refused(pixel, message):
+    with pytest.raises(DataError, match=message):
+        latent.generated(lambda z: np.full((len(z), 8, 8), pixel), np.zeros((2, 3)))
 
 
 def test_a_grid_holds_every_class_with_every_style():

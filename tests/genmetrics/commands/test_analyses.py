@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 import genmetrics as gm
 from genmetrics.analyses.copies import in_file_order
@@ -36,6 +37,15 @@ def sets(tmp_path_factory) -> dict[str, Path]:
     np.savez(folder / "larger.npz", x=parts.test.images.repeat(2, axis=1).repeat(2, axis=2), y=parts.test.labels)
     names = [path.stem for path in folder.glob("*.npz")]
     return {name: folder / f"{name}.npz" for name in names}
+
+
+def as_folders(folder: Path, npz: Path, names: str) -> None:
+    """The images of the first classes, each class in a folder of this name."""
+    held = np.load(npz)
+    for i, (image, label) in enumerate(zip(held["x"], held["y"], strict=True)):
+        if label < len(names):
+            (folder / names[label]).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(folder / names[label] / f"{i:04d}.png")
 
 
 def run(*arguments: object):
@@ -135,6 +145,32 @@ def test_diversity_shows_classes_accuracy_and_both_together(sets, tmp_path):
         assert words in page
 
 
+def test_the_accuracy_beside_diversity_takes_names_of_classes(sets, tmp_path):
+    as_folders(tmp_path / "eight", sets["held"], "abcdefgh")
+    (tmp_path / "names.txt").write_text("\n".join("abcdefghij"))
+    flags = (tmp_path / "eight", "--test-set", tmp_path / "eight", "--classifier", "digits-cnn", "--json")
+    refused = run("diversity", *flags)
+    assert refused.exit_code == 1
+    assert "--classes FILE" in refused.stderr
+    found = record(run("diversity", *flags, "--classes", tmp_path / "names.txt"))["ms-ssim"]
+    assert list(found.details["accuracy"]) == list("abcdefgh")
+    assert min(found.details["accuracy"].values()) > 0.8
+
+
+def test_classes_of_other_names_are_said_to_be_so(sets, tmp_path):
+    as_folders(tmp_path / "named", sets["held"], "abcdefghij")
+    result = run("diversity", tmp_path / "named", "--test-set", sets["test"], "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    found = Record.from_json(tmp_path / "out" / "record.json")
+    assert "no class has both samples (a, ...) and real images (0, ...)" in found.warnings[-1]
+    assert "Samples against real images" not in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize("flags", [("--threshold", "0.3"), ("--threshold", "2"), ("--classes", __file__)])
+def test_what_belongs_to_the_classifier_needs_it(sets, flags):
+    assert run("diversity", sets["held"], "--test-set", sets["test"], *flags).exit_code == 2
+
+
 def test_ten_thousand_pairs_of_all_images(sets):
     flags = ("--test-set", sets["test"], "--overall", "--pairs", "500", "--json")
     found = record(run("diversity", sets["held"], *flags))["ms_ssim"]
@@ -193,6 +229,7 @@ def test_is_a_sample_nearest_to_the_image_it_was_made_from(sets, tmp_path):
     [
         ("1\n2", "expected 20 whole numbers, one for each sample"),
         ("a", "cannot be read as whole numbers"),
+        ("", "expected 20 whole numbers, one for each sample"),
         ("\n".join(["5000"] * 20), "names training images 5000 to 5000, but there are 1017"),
     ],
 )
@@ -201,6 +238,14 @@ def test_sources_that_fit_nothing_are_refused(sets, tmp_path, text, message):
     result = run("neighbours", sets["copies"], "--train-set", sets["train"], "--sources", tmp_path / "sources.txt")
     assert result.exit_code == 1
     assert message in result.stderr
+
+
+def test_one_sample_has_one_source(sets, tmp_path):
+    train = np.load(sets["train"])
+    np.savez(tmp_path / "one.npz", x=train["x"][3:4])
+    (tmp_path / "source.txt").write_text("3\n")
+    flags = ("--train-set", sets["train"], "--sources", tmp_path / "source.txt", "--json")
+    assert record(run("neighbours", tmp_path / "one.npz", *flags))["nearest-is-source-l2"].value == 1
 
 
 def test_blocks_of_both_sets_do_not_matter(sets, monkeypatch):
@@ -250,6 +295,24 @@ def test_a_generator_of_classes_gets_a_grid(tmp_path, monkeypatch):
     refused = run("latent", "mine:fades", "--latent-dim", 1)
     assert refused.exit_code == 1
     assert "takes class numbers: pass --classes" in refused.stderr
+
+
+def test_paths_that_stand_still_are_counted(tmp_path, monkeypatch):
+    (tmp_path / "by_heart.py").write_text(
+        "import numpy as np\n"
+        "def two(z):\n"
+        "    return np.where(z[:, :1, None] > 0, 200, 10).astype(np.uint8) * np.ones((1, 8, 8), np.uint8)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    out = tmp_path / "out"
+    result = run("latent", "by_heart:two", "--latent-dim", 4, "--kind", "linear", "--out", out)
+    assert result.exit_code == 0, result.output
+    found = Record.from_json(out / "record.json")["evenness-linear"]
+    still = found.details["paths"].count(None)
+    assert 0 < still < 32
+    assert found.value == pytest.approx(8)  # one jump
+    assert found.notes == (f"nothing changes along {still} paths of 32, left out",)
+    assert "no change" in (out / "report.html").read_text()
 
 
 def test_json_is_all_that_stdout_holds(sets):
