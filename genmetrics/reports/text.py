@@ -77,19 +77,18 @@ def print_metrics(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
 
 
 def print_protocols(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Print the named protocols, one a row."""
-    cells = [
-        [
-            (row["protocol"], "bold"),
-            (", ".join(row["metrics"]), ""),
-            (row["extractor"] or "any", ""),
-            ("all" if row["n_images"] is None else f"{row['n_images']:,}", ""),
-        ]
-        for row in rows
-    ]
-    table = aligned(console, ["protocol", "metrics", "extractor", "images"], cells, right=(3,))
-    least_width(table, console)
-    console.print(table, crop=False)
+    """Print the named protocols: what each stands for."""
+    for row in rows:
+        console.print(as_text(console, row["protocol"], style="bold"))
+        metrics = ", ".join(with_options(metric, row["options"].get(metric)) for metric in row["metrics"])
+        network = "" if row["extractor"] is None else f" on {row['extractor']}"
+        number = "all samples" if row["n_images"] is None else f"{row['n_images']:,} samples"
+        say(console, f"{metrics}{network}, {number}", indent="    ")
+
+
+def with_options(metric: str, options: Mapping[str, Any] | None) -> str:
+    """'precision (k 5)' where a protocol departs from the usual."""
+    return f"{metric} ({', '.join(f'{name} {value}' for name, value in options.items())})" if options else metric
 
 
 def print_panel(panel: Any, console: Console) -> None:
