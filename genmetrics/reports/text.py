@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from genmetrics.records import Record, Score
 from genmetrics.reports import wording
+from genmetrics.reports.meaning import meanings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,7 @@ def print_record(record: Record, console: Console) -> None:
     """
     console.print(score_table(record, console), crop=False)
     say(console, directions(record), style="dim")
-    for remark in [*wording.interval_remarks(record), *wording.excess_remarks(record)]:
+    for remark in [*wording.interval_remarks(record), *wording.excess_remarks(record), *meanings(record)]:
         say(console, remark, indent="  ", style="dim")
     warnings = wording.warning_remarks(record)
     if warnings:
