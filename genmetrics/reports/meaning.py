@@ -26,8 +26,13 @@ def of_auth_pct(score: Score) -> str:
     if real is None:
         return f"{found}; a test set would say how many is many"
     found += f"; of test images {percent(100 - real['value'])} do"
-    verdicts = {0: ": no sign of copies", 1: ": they are farther away than new real images are", -1: ": copies"}
-    return found + verdicts.get(side_of(score, real), "")
+    verdicts = {
+        1: ": they are farther away than new real images are",
+        0: ": no sign of copies",
+        -1: ": copies",
+        None: "",
+    }
+    return found + verdicts[side_of(score, real)]
 
 
 def of_ct_score(score: Score) -> str:
@@ -58,10 +63,9 @@ SENTENCES = {"auth-pct": of_auth_pct, "ct-score": of_ct_score, "two-sample": of_
 
 def side_of(score: Score, real: Mapping[str, Any]) -> int | None:
     """1: the whole interval lies above real data's; -1: below it; 0: they overlap; None: one is missing."""
-    ends = score.low, score.high, real.get("low"), real.get("high")
-    if any(end is None for end in ends):
+    low, high, real_low, real_high = score.low, score.high, real.get("low"), real.get("high")
+    if low is None or high is None or real_low is None or real_high is None:
         return None
-    low, high, real_low, real_high = ends
     return int(low > real_high) - int(high < real_low)
 
 
