@@ -14,6 +14,7 @@ import numpy as np
 
 EXACT, SINGLE = 1e-6, 1e-4
 Sets = tuple[np.ndarray, ...]
+COLUMNS = ("metric", "peer", "n", "d", "tolerance", "ours", "theirs", "relative", "holds", "remark")
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,16 @@ def run(table: Sequence[Cell], sets_of: Callable[[int, int], Sets], results: Pat
     parser.add_argument("--out", type=Path, default=results)
     arguments = parser.parse_args()
     sys.path.extend(map(str, arguments.peers))
-    rows = []
-    for n in arguments.n:
-        for d in arguments.d:
-            sets = sets_of(n, d)
-            for cell in table:
-                if n > cell.most or not cell.narrowest <= d <= cell.widest:
-                    continue
-                rows.append(compared(cell, tuple(x.copy() for x in sets), n, d))  # a peer may write into its own
-                print("  ".join(f"{value!s:>14}" for value in rows[-1].values()), flush=True)
     with arguments.out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer = csv.DictWriter(file, fieldnames=COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
+        for n in arguments.n:
+            for d in arguments.d:
+                sets = sets_of(n, d)
+                for cell in table:
+                    if n > cell.most or not cell.narrowest <= d <= cell.widest:
+                        continue
+                    row = compared(cell, tuple(x.copy() for x in sets), n, d)  # a peer may write into its own
+                    writer.writerow(row)
+                    file.flush()
+                    print("  ".join(f"{value!s:>14}" for value in row.values()), flush=True)
