@@ -68,7 +68,7 @@ def test_density_and_coverage_by_hand():
 
 
 def test_realism_by_hand():
-    """The median radius is 1, so that the ball around 10 is left out; where balls of it are too (dgm-eval), none stays."""
+    """The median radius is 1, so that the ball around 10 is left out; without balls of it (dgm-eval) none stays."""
     np.testing.assert_allclose(gm.realism(LINE, np.array([[4.0], [2.5], [1.0]]), k=1), [0.5, 2, np.inf])
 
 
