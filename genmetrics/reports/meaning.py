@@ -18,7 +18,7 @@ def meanings(record: Record) -> list[str]:
 def of_auth_pct(score: Score) -> str:
     """The share of samples called copies, beside that of real images that were not trained on."""
     copies = percent(100 - score.value)
-    found = f"{copies} of samples lie no farther from their nearest training image than its own nearest does"
+    found = f"{copies} of samples lie no farther from their nearest training image than its own nearest neighbour does"
     exact = score.details.get("copies")
     if isinstance(exact, int) and exact:
         found += f" ({exact:,} of {score.n_generated:,} are exact copies)"

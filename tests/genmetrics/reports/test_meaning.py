@@ -29,7 +29,7 @@ def said(metric, numbers, baseline=None, **details):
 )
 def test_auth_pct_is_said_beside_test_images(numbers, baseline, verdict):
     copies = f"{100 - numbers[0]}.0% of samples lie no farther from their nearest training image than its own nearest "
-    assert said("auth-pct", numbers, baseline, copies=0) == f"{copies}does{verdict}"
+    assert said("auth-pct", numbers, baseline, copies=0) == f"{copies}neighbour does{verdict}"
 
 
 def test_exact_copies_are_counted():
