@@ -103,9 +103,11 @@ def evaluate(
     Raises:
         DataError: an input or the output folder cannot be used; the message says which, and what to do.
     """
+    options: Mapping[str, Mapping[str, Any]] = {}
     if protocols is not None:
         asked = joined(protocols, metrics, extractor)
         metrics, extractor, n_images = asked.metrics, asked.extractor, n_images or asked.n_images
+        options = asked.options
     chosen, own = chosen_metrics(metrics)
     folder = writable_folder(out) if out is not None else None
     ahead = Ahead.of(workers, batch_size)
@@ -138,7 +140,7 @@ def evaluate(
     scores, left_out = [], []
     for name in progress(chosen, "metrics", len(chosen)):
         try:
-            scores.append(score_of(name, METRICS[name], sides, network, seed, intervals))
+            scores.append(score_of(name, sides, network, seed, intervals, options.get(name, {})))
         except UnsuitableError as error:
             if metrics is not None:  # asked for by name
                 raise
@@ -159,11 +161,16 @@ def evaluate(
 
 
 def score_of(
-    name: str, metric: Metric, sides: Mapping[str, Side], network: Extractor, seed: int, intervals: bool
+    name: str,
+    sides: Mapping[str, Side],
+    network: Extractor,
+    seed: int,
+    intervals: bool,
+    options: Mapping[str, Any],
 ) -> Score:
     """One row of the record, with the same number for real data beside it where there is a set to take it from."""
-    real, generated = sides["real"], sides["generated"]
-    estimate = estimate_of(metric, sides, seed, intervals)
+    metric, generated = METRICS[name], sides["generated"]
+    estimate = estimate_of(metric, sides, seed, intervals, **options)
     baseline = None
     stand_in = sides.get(metric.stand_in)
     if stand_in is not None and not stand_in.can_be_scored_by(outputs_of(metric, "generated")):
@@ -175,7 +182,7 @@ def score_of(
         if len(stand_in) < len(generated):
             notes += (f"real data are {len(stand_in)} images, fewer than the samples; that alone changes their number",)
         stand_in = stand_in.subset(len(generated), seed)
-        at_best = estimate_of(metric, {**sides, "generated": stand_in}, seed, intervals)
+        at_best = estimate_of(metric, {**sides, "generated": stand_in}, seed, intervals, **options)
         baseline = {
             "value": at_best.value,
             "low": at_best.low,
@@ -197,7 +204,7 @@ def score_of(
         std_error_generated=estimate.std_error_generated,
         interval=estimate.interval,
         better=metric.better,
-        n_real=len(real) if "real" in metric.sides else 0,
+        n_real=next((len(sides[side]) for side in ("real", "train") if side in metric.sides), 0),
         n_generated=len(generated),
         signature=signature_of(metric, sides, network, estimate),
         details=details,
@@ -218,8 +225,8 @@ def excess(value: float, real_data: float) -> dict[str, float]:
     return {**above, "ratio_to_real_data": value / real_data} if real_data > 0 else above
 
 
-def estimate_of(metric: Metric, sides: Mapping[str, Side], seed: int, intervals: bool) -> Estimate:
-    """The metric on the arguments it names in `needs`.
+def estimate_of(metric: Metric, sides: Mapping[str, Side], seed: int, intervals: bool, **options: Any) -> Estimate:
+    """The metric on the arguments it names in `needs`; `options` as the estimate takes them.
 
     Raises:
         UnsuitableError: it needs the training set, and none was given.
@@ -236,7 +243,7 @@ def estimate_of(metric: Metric, sides: Mapping[str, Side], seed: int, intervals:
             arguments.append(moments)
         else:
             arguments.append(sides[side].output(output))
-    return metric.compute()(*arguments, seed=seed, intervals=intervals)
+    return metric.compute()(*arguments, seed=seed, intervals=intervals, **options)
 
 
 def signature_of(metric: Metric, sides: Mapping[str, Side], network: Extractor, estimate: Estimate) -> str:

@@ -5,7 +5,7 @@ Two numbers may be compared only if their signatures are equal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,9 +47,11 @@ class Named:
     metrics: tuple[str, ...]
     extractor: str | None  # None: any, the number comes from the images themselves
     n_images: int | None  # generated; None: all that there are
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # metric -> where it departs from its row
 
 
 INCEPTION, CLEAN = "inception-v3-tf2015", "inception-v3-tf2015@clean"
+DINOV2 = "timm:vit_large_patch14_dinov2.lvd142m@pil-uint8-bicubic"  # as Stein et al. (2023)
 PROTOCOLS = {
     "fid-50k": Named(("frechet",), INCEPTION, 50_000),
     "fid-10k": Named(("frechet",), INCEPTION, 10_000),
@@ -60,9 +62,20 @@ PROTOCOLS = {
     "kid-clean-50k": Named(("kernel",), CLEAN, 50_000),
     "is-50k": Named(("inception-score",), INCEPTION, 50_000),
     "is-infinity-50k": Named(("inception-score-infinity",), INCEPTION, 50_000),
+    "fd-dinov2-50k": Named(("frechet",), DINOV2, 50_000),
     "mind-50k": Named(("sliced-wasserstein",), INCEPTION, 50_000),
     "prd-10k": Named(("prd-f8", "prd-f1-8"), INCEPTION, 10_000),
-    "msssim-google-100": Named(("ms-ssim",), None, None),
+    # the papers take features of VGG16; ADM, and most since, those of the Inception
+    "pr-50k": Named(("precision", "recall"), INCEPTION, 50_000),
+    "dc-10k": Named(("density", "coverage"), INCEPTION, 10_000),
+    "prdc-10k": Named(
+        ("precision", "recall", "density", "coverage"),
+        INCEPTION,
+        10_000,
+        {"precision": {"k": 5}, "recall": {"k": 5}},  # one k for all four, as Naeem et al. (2020)
+    ),
+    "msssim-google-100": Named(("ms-ssim",), None, None, {"ms-ssim": {"pairs": 100}}),  # a class: AC-GAN
+    "msssim-google-10k": Named(("ms-ssim",), None, None, {"ms-ssim": {"pairs": 10_000, "per_class": False}}),  # PGGAN
 }
 ANY = "pixels"  # the extractor of a run whose protocols need none
 
@@ -72,7 +85,8 @@ def joined(names: Iterable[str], metrics: Any = None, extractor: Any = None) -> 
 
     Raises:
         UnknownNameError: no such protocol; the nearest is suggested.
-        DataError: two of them differ in extractor or number, or metrics or an extractor are asked for besides.
+        DataError: two of them differ in extractor, number or a metric's options, or metrics or an extractor are asked
+            for besides.
     """
     asked = list(dict.fromkeys(names))
     for name in asked:
@@ -93,4 +107,29 @@ def joined(names: Iterable[str], metrics: Any = None, extractor: Any = None) -> 
         tuple(dict.fromkeys(metric for each in known.values() for metric in each.metrics)),
         next(iter(extractors.values()), ANY),
         next(iter(sizes.values()), None),
+        joined_options(known),
     )
+
+
+def joined_options(known: Mapping[str, Named]) -> dict[str, Mapping[str, Any]]:
+    """Each metric's options, the same in all protocols that name it.
+
+    Raises:
+        DataError: two differ.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    asked_by: dict[str, str] = {}
+    for name, each in known.items():
+        for metric in each.metrics:
+            options = each.options.get(metric, {})
+            if found.setdefault(metric, options) != options:
+                raise DataError(
+                    f"these protocols cannot share a run: {asked_by[metric]} takes {metric} with "
+                    f"{said(found[metric])}, {name} with {said(options)}; score them one after the other"
+                )
+            asked_by.setdefault(metric, name)
+    return {metric: options for metric, options in found.items() if options}
+
+
+def said(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in options.items()) or "its usual options"

@@ -83,7 +83,7 @@ class Score:
     std_error_generated: float | None
     interval: str
     better: str  # "lower", "higher", "closer to real" (to its baseline); "" where unknown
-    n_real: int
+    n_real: int  # real images it was measured against: test images, or else training images; 0: none
     n_generated: int
     signature: str
     details: dict[str, Any] = field(default_factory=dict)

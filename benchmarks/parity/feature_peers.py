@@ -15,45 +15,21 @@ A peer that is not there is said to be missing. torch-fidelity has MIND only aft
 
 from __future__ import annotations
 
-import argparse
-import csv
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from cells import EXACT, SINGLE, Cell, Sets, features, run
 
 import genmetrics as gm
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "parity_features.csv"
-EXACT, SINGLE = 1e-6, 1e-4
 MOST_FOR_SQUARE = 2000  # images for peers that hold n x n in float64, or take a minute for each step
-Sets = tuple[np.ndarray, np.ndarray]
-
-
-def features(n: int, d: int) -> Sets:
-    random = np.random.default_rng(n + d)
-    mixing = random.normal(size=(d, d)) / np.sqrt(d)
-    return tuple((random.gamma(2.0, size=(n, d)) @ mixing * scale).astype(np.float32) for scale in (1.0, 1.1))
 
 
 def logits(x: np.ndarray) -> np.ndarray:
     return 2 * x[:, : min(10, x.shape[1])]
-
-
-@dataclass(frozen=True)
-class Cell:
-    metric: str
-    peer: str
-    tolerance: float
-    ours: Callable[[Sets], float]
-    theirs: Callable[[Sets], float]
-    remark: str = ""
-    most: int = 10_000  # images
-    widest: int = 2048
 
 
 def fidelity_fid(sets: Sets) -> float:
@@ -216,44 +192,5 @@ TABLE = (
 )
 
 
-def compared(cell: Cell, n: int, d: int) -> dict[str, object]:
-    """One row: both values, and whether they agree."""
-    row: dict[str, object] = {"metric": cell.metric, "peer": cell.peer, "n": n, "d": d, "tolerance": cell.tolerance}
-    sets = features(n, d)
-    try:
-        theirs = cell.theirs(sets)
-    except ImportError as error:
-        return {**row, "ours": "", "theirs": "", "relative": "", "holds": "missing", "remark": str(error)}
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        return {**row, "ours": "", "theirs": "", "relative": "", "holds": "peer fails", "remark": repr(error)[:90]}
-    ours = cell.ours(sets)
-    relative = abs(ours - theirs) / max(abs(ours), 1e-12)
-    holds = "yes" if relative <= cell.tolerance else "no"
-    numbers = {"ours": f"{ours:.10g}", "theirs": f"{theirs:.10g}", "relative": f"{relative:.1e}"}
-    return {**row, **numbers, "holds": holds, "remark": cell.remark}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", type=Path, required=True, help="the folder that holds them")
-    parser.add_argument("--n", type=int, nargs="+", default=[256, 2000, 10_000])
-    parser.add_argument("--d", type=int, nargs="+", default=[10, 64, 2048])
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
-    sys.path.append(str(arguments.peers))
-    rows = []
-    for n in arguments.n:
-        for d in arguments.d:
-            for cell in TABLE:
-                if n > cell.most or d > cell.widest:
-                    continue
-                rows.append(compared(cell, n, d))
-                print("  ".join(f"{value!s:>14}" for value in rows[-1].values()), flush=True)
-    with arguments.out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 if __name__ == "__main__":
-    main()
+    run(TABLE, features, RESULTS, __doc__)

@@ -163,21 +163,25 @@ def recall_terms(real: Any, generated: Any, k: int) -> NDArray[np.bool_]:
 # estimates: the rows of METRICS
 
 
-def precision_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
+def precision_estimate(
+    real: Any, generated: Any, *, seed: int = 0, intervals: bool = True, k: int = PRECISION_K
+) -> Estimate:
     """Precision, with Wilson's interval over the generated images; the real balls stand fixed."""
-    inside, options = terms_of(real, generated, PRECISION_K).precision, {"k": PRECISION_K}
+    inside, options = terms_of(real, generated, k).precision, {"k": k}
     if not intervals:
         return Estimate.bare(float(inside.mean()), options=options)
     given = "over generated images, conditional on the real set"
     return share_estimate(float(inside.mean()), len(inside), given, over_generated=True, options=options)
 
 
-def recall_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
+def recall_estimate(
+    real: Any, generated: Any, *, seed: int = 0, intervals: bool = True, k: int = PRECISION_K
+) -> Estimate:
     """Recall, with Wilson's interval over the real images; the generated balls stand fixed.
 
     No standard error over the generated images is offered: all their balls would move.
     """
-    inside, options = recall_terms(real, generated, PRECISION_K), {"k": PRECISION_K}
+    inside, options = recall_terms(real, generated, k), {"k": k}
     if not intervals:
         return Estimate.bare(float(inside.mean()), options=options)
     given = "over real images, conditional on the generated set"

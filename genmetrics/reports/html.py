@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from genmetrics.records import Picture, Record, Score
 from genmetrics.reports import wording
+from genmetrics.reports.meaning import meanings
 from genmetrics.reports.wording import Number
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def render(record: Record) -> str:
         arrows=wording.ARROWS,
         images=wording.images,
         warnings=wording.warning_remarks(record),
-        intervals=[*wording.interval_remarks(record), *wording.excess_remarks(record)],
+        meanings=[*wording.excess_remarks(record), *meanings(record)],
+        intervals=wording.interval_remarks(record),
         class_tables=[class_table(score) for score in record.scores if score.details.get("per_class")],
         roles=ROLES,
         input_columns=input_columns(record),

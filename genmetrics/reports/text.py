@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from genmetrics.records import Record, Score
 from genmetrics.reports import wording
+from genmetrics.reports.meaning import meanings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,7 @@ def print_record(record: Record, console: Console) -> None:
     """
     console.print(score_table(record, console), crop=False)
     say(console, directions(record), style="dim")
-    for remark in [*wording.interval_remarks(record), *wording.excess_remarks(record)]:
+    for remark in [*wording.interval_remarks(record), *wording.excess_remarks(record), *meanings(record)]:
         say(console, remark, indent="  ", style="dim")
     warnings = wording.warning_remarks(record)
     if warnings:
@@ -77,19 +78,18 @@ def print_metrics(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
 
 
 def print_protocols(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Print the named protocols, one a row."""
-    cells = [
-        [
-            (row["protocol"], "bold"),
-            (", ".join(row["metrics"]), ""),
-            (row["extractor"] or "any", ""),
-            ("all" if row["n_images"] is None else f"{row['n_images']:,}", ""),
-        ]
-        for row in rows
-    ]
-    table = aligned(console, ["protocol", "metrics", "extractor", "images"], cells, right=(3,))
-    least_width(table, console)
-    console.print(table, crop=False)
+    """Print the named protocols: what each stands for."""
+    for row in rows:
+        console.print(as_text(console, row["protocol"], style="bold"))
+        metrics = ", ".join(with_options(metric, row["options"].get(metric)) for metric in row["metrics"])
+        network = "" if row["extractor"] is None else f" on {row['extractor']}"
+        number = "all samples" if row["n_images"] is None else f"{row['n_images']:,} samples"
+        say(console, f"{metrics}{network}, {number}", indent="    ")
+
+
+def with_options(metric: str, options: Mapping[str, Any] | None) -> str:
+    """'precision (k 5)' where a protocol departs from the usual."""
+    return f"{metric} ({', '.join(f'{name} {value}' for name, value in options.items())})" if options else metric
 
 
 def print_panel(panel: Any, console: Console) -> None:

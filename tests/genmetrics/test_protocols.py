@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import genmetrics as gm
 from genmetrics import digits, protocols
 from genmetrics._checks import DataError, UnknownNameError
 from genmetrics.cli import main
-from genmetrics.extractors import EXTRACTORS
+from genmetrics.extractors import EXTRACTORS, TIMM_PREFIX
 from genmetrics.metrics import METRICS
 from genmetrics.protocols import PROTOCOLS, Named, joined
 
@@ -30,11 +31,16 @@ def small_protocol(monkeypatch):
     monkeypatch.setitem(protocols.PROTOCOLS, "fd-1k", Named(("frechet",), "digits-cnn", 1000))
 
 
+def network_of(extractor):
+    return "timm:NAME" if extractor.startswith(TIMM_PREFIX) else extractor.partition("@")[0]
+
+
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_a_protocol_names_metrics_and_an_extractor_that_exist(name):
     named = PROTOCOLS[name]
     assert set(named.metrics) <= set(METRICS)
-    assert named.extractor is None or named.extractor.partition("@")[0] in EXTRACTORS
+    assert set(named.options) <= set(named.metrics)
+    assert named.extractor is None or network_of(named.extractor) in EXTRACTORS
     if named.n_images is not None:
         assert name.endswith(f"-{named.n_images // 1000}k")
 
@@ -42,7 +48,7 @@ def test_a_protocol_names_metrics_and_an_extractor_that_exist(name):
 def test_protocols_on_one_extractor_are_joined():
     assert joined(["fid-50k", "kid-50k", "fid-50k"]) == Named(("frechet", "kernel"), "inception-v3-tf2015", 50_000)
     assert joined(["msssim-google-100", "kid-50k"]).extractor == "inception-v3-tf2015"
-    assert joined(["msssim-google-100"]) == Named(("ms-ssim",), "pixels", None)
+    assert joined(["msssim-google-100"]) == Named(("ms-ssim",), "pixels", None, {"ms-ssim": {"pairs": 100}})
 
 
 def test_protocols_that_differ_cannot_share_a_run():
@@ -50,6 +56,8 @@ def test_protocols_that_differ_cannot_share_a_run():
         joined(["fid-50k", "fid-clean-50k"])
     with pytest.raises(DataError, match="fid-50k over 50000, fid-10k over 10000"):
         joined(["fid-50k", "fid-10k"])
+    with pytest.raises(DataError, match="msssim-google-100 takes ms-ssim with pairs 100, msssim-google-10k with pairs"):
+        joined(["msssim-google-100", "msssim-google-10k"])
     with pytest.raises(DataError, match="fid-50k says which metric"):
         joined(["fid-50k"], ["kernel"])
     with pytest.raises(UnknownNameError, match="unknown protocol 'fid-5k'; did you mean 'fid-50k'"):
@@ -62,6 +70,36 @@ def test_as_many_images_as_the_protocol_says_are_scored(sets, small_protocol):
     assert record["frechet"].signature.startswith("fd_digits-cnn-300|")
     again = gm.evaluate(sets / "test.npz", sets / "held_out.npz", protocols=["fd-300"])
     assert again["frechet"].value == record["frechet"].value
+
+
+def test_the_network_of_fd_dinov2_is_timms_fed_by_pillow():
+    from genmetrics.extractors.timm_network import configuration
+    from genmetrics.resizing import RESIZES
+
+    name, _, resize = PROTOCOLS["fd-dinov2-50k"].extractor.removeprefix(TIMM_PREFIX).partition("@")
+    assert configuration(name)["hf_hub_id"] == "timm/vit_large_patch14_dinov2.lvd142m"
+    assert resize in RESIZES
+
+
+def test_prdc_takes_the_same_k_for_all_four(sets, monkeypatch):
+    monkeypatch.setitem(protocols.PROTOCOLS, "prdc", replace(PROTOCOLS["prdc-10k"], extractor="pixels", n_images=None))
+    given = {name: np.load(sets / f"{name}.npz")["x"] for name in ("test", "held_out")}
+    record = gm.evaluate(given["test"], given["held_out"], protocols=["prdc"])
+    assert all("|k:5|" in score.signature for score in record)
+    by_content = [gm.extract(given[name], "pixels")["features"] for name in ("test", "held_out")]
+    expected = gm.precision_recall(*by_content, k=5)
+    assert (record["precision"].value, record["recall"].value) == (expected.precision, expected.recall)
+    assert gm.evaluate(given["test"], given["held_out"], metrics=["recall"], extractor="pixels")["recall"].value != (
+        record["recall"].value
+    )
+
+
+def test_ms_ssim_protocols_differ_in_which_pairs_they_draw(sets):
+    found = {}
+    for name in ("msssim-google-100", "msssim-google-10k"):
+        score = gm.evaluate(sets / "test.npz", sets / "held_out.npz", protocols=[name])["ms-ssim"]
+        found[name] = score.details["pairs"], "|pairs:" + score.signature.split("|pairs:")[1].split("|")[0]
+    assert found == {"msssim-google-100": (1000, "|pairs:100-a-class"), "msssim-google-10k": (10_000, "|pairs:10000")}
 
 
 def test_too_few_images_are_refused_with_what_can_be_reported(sets, small_protocol):

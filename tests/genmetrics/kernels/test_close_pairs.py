@@ -4,7 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genmetrics.kernels import close_pairs
-from genmetrics.kernels.close_pairs import between, covering_first, parts, points_of, products, rounding, within
+from genmetrics.kernels.close_pairs import (
+    between,
+    covering_first,
+    nearest_between,
+    parts,
+    points_of,
+    products,
+    remembered,
+    rounding,
+    within,
+)
 from genmetrics.kernels.neighbours import k_nearest
 
 KINDS = ("normal", "grid", "copies", "offset", "two places", "one point")
@@ -121,6 +131,36 @@ def test_equal_calls_are_answered_from_memory_and_results_cannot_be_written():
     assert within(x, 3) is not first
     with pytest.raises(ValueError, match="read-only"):
         first.squares[0, 0] = 1
+
+
+def test_only_the_very_same_contents_are_answered_from_memory():
+    """Sets of one shape and type; the same bytes as another shape; nearest points from a pass over these sets."""
+    x, y, z = np.random.default_rng(3).normal(size=(3, 30, 4))
+    first = within(x, 1)
+    assert within(y, 1) is not first
+    np.testing.assert_array_equal(within(x.reshape(60, 2), 1).squares, within.__wrapped__(x.reshape(60, 2), 1).squares)
+    radii = np.ones((30, 1))
+    found = between(x, y, radii, radii)
+    assert nearest_between(x, y)[0] is found.nearest_y
+    for a, b in ((x, z), (z, y), (y, x)):
+        none = np.empty((30, 0))
+        expected = between.__wrapped__(a, b, none, none)
+        np.testing.assert_array_equal(nearest_between(a, b)[0].squares, expected.nearest_y.squares)
+    assert between(x, y, 2 * radii, radii).x_balls.open.sum() > found.x_balls.open.sum()
+
+
+def test_two_passes_of_equal_arguments_are_told_apart():
+    doubled, squared = remembered(scaled_sum("doubled", 2)), remembered(scaled_sum("squared", 3))
+    x = np.ones((2, 2))
+    assert (doubled(x), squared(x), doubled(x)) == (8, 12, 8)
+
+
+def scaled_sum(name, factor):
+    def function(x):
+        return factor * x.sum()
+
+    function.__name__ = name
+    return function
 
 
 @pytest.mark.parametrize("n", [1, 5, 7, 8, 100])

@@ -67,8 +67,18 @@ def test_density_and_coverage_by_hand():
     assert found.coverage == pytest.approx(1 / 4)
 
 
+def test_a_ball_reaches_to_the_kth_neighbour_by_hand():
+    """At k = 2 the ball around 0 is [-2, 2]; at k = 1 it is [-1, 1], and -1.5 lies in none."""
+    generated = np.array([[-1.5], [-50.0], [-60.0]])
+    for k, inside in ((1, 0), (2, 1)):
+        assert gm.precision_recall(LINE, generated, k).precision == pytest.approx(inside / 3)
+        found = gm.density_coverage(LINE, generated, k)
+        assert (found.density, found.coverage) == (pytest.approx(inside / 3 / k), inside / 4)
+    assert gm.realism(LINE, generated, 2)[0] == pytest.approx(2 / 1.5)
+
+
 def test_realism_by_hand():
-    """The median radius is 1, so that the ball around 10 is left out."""
+    """The median radius is 1, so that the ball around 10 is left out; without balls of it (dgm-eval) none stays."""
     np.testing.assert_allclose(gm.realism(LINE, np.array([[4.0], [2.5], [1.0]]), k=1), [0.5, 2, np.inf])
 
 

@@ -136,6 +136,12 @@ def test_c_t_is_below_0_for_copies_above_0_for_blur_and_about_0_for_fresh_images
     assert gm.ct_score(train, test, test).value == pytest.approx(0, abs=1e-12)
 
 
+def test_samples_equal_to_the_test_set_get_0():
+    """Half a pair more in every U (the authors' code) gives them 0.5 / sqrt(25 25 51 / 12) = 0.0097."""
+    train, test, _ = sets(10, (30, 25, 1), 2)
+    assert gm.ct_score(train, test, test[::-1], cells=1).value == pytest.approx(0, abs=1e-12)
+
+
 def test_modes_put_other_sets_in_the_training_sets_place():
     train, test, generated = sets(7, (100, 80, 90))
     assert gm.ct_score(train, test, generated, mode="memorised").value == pytest.approx(

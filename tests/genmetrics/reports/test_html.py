@@ -62,6 +62,14 @@ def test_every_score_is_on_the_page(page, record):
         assert wording.images(score) in said
 
 
+def test_what_numbers_mean_is_said_apart_from_what_intervals_are(record):
+    ct = dataclasses.replace(record.scores[0], metric="ct-score", name="ct_score", value=-4.2, low=-6.0, high=-2.0)
+    text = html.render(dataclasses.replace(record, scores=(ct, *record.scores)))
+    meaning, intervals = text.index("What the numbers say of these samples"), text.index("What the intervals are")
+    assert meaning < text.index("than test images do (z = -4.2): copies") < intervals
+    assert "What the numbers say" not in html.render(record)
+
+
 def test_per_class_table_has_every_class_of_samples_or_real_data(page, record):
     table = html.class_table(record["ms-ssim"])
     assert [row.name for row in table.rows] == list("0123456789")
