@@ -8,7 +8,7 @@ another along a smooth path has been learned by heart (Odena et al., 2017, secti
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -115,7 +115,7 @@ def evenness_of_paths(features: Any) -> Evenness:
     return Evenness(mean, max(1.0, mean - reach), mean + reach, error, tuple(each))
 
 
-def find_generator(name: str) -> Generator:
+def find_generator(name: str, role: str = "generator") -> Generator:
     """The function of `module:function`.
 
     Raises:
@@ -123,18 +123,18 @@ def find_generator(name: str) -> Generator:
     """
     module, _, function = name.partition(":")
     if not module or not function:
-        raise DataError(f"generator: expected module:function, got '{name}'")
+        raise DataError(f"{role}: expected module:function, got '{name}'")
     try:
         imported = import_module(module)
     except ModuleNotFoundError as error:
-        raise DataError(f"generator: {error}; is its folder on PYTHONPATH?") from None
+        raise DataError(f"{role}: {error}; is its folder on PYTHONPATH?") from None
     except Exception as error:  # the caller's own code: no common type
-        raise DataError(f"generator: importing {module} failed: {type(error).__name__}: {error}") from error
+        raise DataError(f"{role}: importing {module} failed: {type(error).__name__}: {error}") from error
     if not hasattr(imported, function):
-        raise DataError(f"generator: module {module} has no '{function}'")
+        raise DataError(f"{role}: module {module} has no '{function}'")
     found = getattr(imported, function)
     if not callable(found):
-        raise DataError(f"generator: {name} is no function but {type(found).__name__}")
+        raise DataError(f"{role}: {name} is no function but {type(found).__name__}")
     return found
 
 
@@ -188,6 +188,30 @@ def generated(generator: Generator, latents: Any, classes: Any = None) -> NDArra
             f"generator should return uint8, or floats in [0, 1], got {images.min():.4g} to {images.max():.4g}"
         )
     return np.round(images * 255).astype(np.uint8)
+
+
+def encoded(encoder: Generator, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    """Latents (n, d) of images (h, w, c) of one size.
+
+    Raises:
+        DataError: their sizes differ; the encoder fails, or returns something else than n finite latents.
+    """
+    if len({image.shape for image in images}) > 1:
+        raise DataError("real: the images have several sizes, but an encoder takes one; resize them")
+    batch = np.stack(images)
+    try:
+        latents = to_numpy(encoder(batch))
+    except DataError:
+        raise
+    except Exception as error:  # the caller's own code: no common type
+        raise DataError(f"encoder failed on images of shape {batch.shape}: {type(error).__name__}: {error}") from error
+    if latents.ndim != 2 or len(latents) != len(batch) or latents.dtype.kind not in "fiu":
+        raise DataError(
+            f"encoder should return latents ({len(batch)}, d), got {latents.dtype} of shape {latents.shape}"
+        )
+    if not np.isfinite(latents).all():
+        raise DataError(f"encoder returned NaN or inf for {(~np.isfinite(latents)).any(axis=1).sum()} images")
+    return latents.astype(np.float64)
 
 
 def digits_vae(latents: NDArray[np.float32]) -> NDArray[np.uint8]:

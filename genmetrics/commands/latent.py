@@ -10,7 +10,7 @@ import numpy as np
 
 from genmetrics._checks import DataError, count
 from genmetrics._console import speaking_errors
-from genmetrics.commands._analyses import common_options, deliver, record_of
+from genmetrics.commands._analyses import common_options, deliver, opened, record_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from genmetrics.analyses.latent import Evenness
     from genmetrics.records import Score
     from genmetrics.reports.analysis import Section
+    from genmetrics.sources import ImageSet
 
 DRAWN = 8  # paths shown
 STYLES = 8  # columns of the grid of classes
@@ -33,6 +34,8 @@ TITLE = "Latent space"
 @click.option(
     "--kind", type=click.Choice(["linear", "spherical", "both"]), default="both", show_default=True, help="Of path."
 )
+@click.option("--encoder", help="module:function, uint8 images (n, h, w, c) to latents: paths then join real images.")
+@click.option("--test-set", help="With --encoder: the real images, of which pairs are drawn.")
 @click.option("--extractor", default="pixels", show_default=True, help="Features in which steps are measured.")
 @click.option("--weights", type=click.Path(path_type=Path), help="File of the weights of inception-v3-tf2015.")
 @common_options
@@ -44,6 +47,8 @@ def latent(
     paths: int,
     steps: int,
     kind: str,
+    encoder: str | None,
+    test_set: str | None,
     extractor: str,
     weights: Path | None,
     out: Path | None,
@@ -61,15 +66,19 @@ def latent(
     from genmetrics.asked import writable_folder
     from genmetrics.extractors import find_extractor
 
+    if (encoder is None) != (test_set is None):
+        raise click.UsageError("--encoder and --test-set go together")
     folder = writable_folder(out) if out is not None else None
     function = latents.find_generator(generator)
-    width = latents.latent_width(function, latent_dim)
+    sets = {} if test_set is None else {"real": opened(test_set, "real", value_range)}
+    encodings = None if encoder is None else encoded_pairs(encoder, sets["real"], paths, seed)
+    width = latents.latent_width(function, latent_dim) if encodings is None else encodings.shape[2]
     if latents.takes_classes(function) != bool(classes):
         takes = "takes class numbers: pass --classes" if not classes else "takes latents alone: leave out --classes"
         raise DataError(f"generator: {generator} {takes}")
     network = find_extractor(extractor, device, weights)
     rng = np.random.default_rng(seed)
-    ends = rng.standard_normal((paths, 2, width))
+    ends = rng.standard_normal((paths, 2, width)) if encodings is None else encodings
     labels = np.arange(paths) % classes if classes else None
     images, found = {}, {}
     for way in ("linear", "spherical") if kind == "both" else (kind,):
@@ -77,19 +86,38 @@ def latent(
         images[way] = latents.generated(function, z, None if labels is None else np.repeat(labels, steps))
         found[way] = latents.evenness_of_paths(features_of_images(images[way], network).reshape(paths, steps, -1))
     options = {"latents": width, "steps": steps, "seed": seed, **({"classes": classes} if classes else {})}
+    if encoder is not None:
+        options["ends"] = f"{encoder}({sets['real'].n}@{sets['real'].digest[:8]})"
     scores = [score_of(generator, way, found[way], images[way], network, options) for way in found]
-    record = record_of(scores, {}, seed, network)
+    record = record_of(scores, sets, seed, network)
     grid = None
     if classes:
         z, numbers = latents.class_style_grid(rng.standard_normal((STYLES, width)), classes)
         grid = latents.generated(function, z, numbers)
     sections = sections_of(images, found, grid, steps) if folder is not None else []
+    ends_are = "random latents" if encodings is None else "encoded real images"
     lead = (
-        f"{count(paths, 'path')} of {steps} images from {generator}, each between two random latents. The evenness is "
-        f"the largest step over the mean step in the features of {network.name}: 1 if all steps are alike, "
-        f"{steps - 1} if one step makes the whole change, as where images have been learned by heart."
+        f"{count(paths, 'path')} of {steps} images from {generator}, each between two {ends_are}. The evenness is the "
+        f"largest step over the mean step in the features of {network.name}: 1 if all steps are alike, {steps - 1} if "
+        "one step makes the whole change, as where images have been learned by heart."
     )
     deliver(record, TITLE, lead, sections, tables=[], out=folder, as_json=as_json)
+
+
+def encoded_pairs(encoder: str, real: ImageSet, paths: int, seed: int) -> NDArray[np.float64]:
+    """Encodings (paths, 2, d) of pairs of different real images, drawn by the seed.
+
+    Raises:
+        DataError: fewer than 2 images; the encoder cannot be found, fails, or returns something else than latents.
+    """
+    from genmetrics.analyses.latent import encoded, find_generator
+
+    if real.n < 2:
+        raise DataError(f"real: {count(real.n, 'image')}, but a path joins two")
+    rng = np.random.default_rng(seed)
+    pairs = np.stack([rng.choice(real.n, 2, replace=False) for _ in range(paths)])
+    drawn, place = np.unique(pairs, return_inverse=True)
+    return encoded(find_generator(encoder, "encoder"), real.take(drawn))[place.reshape(paths, 2)]
 
 
 def features_of_images(images: NDArray[np.uint8], network: Any) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from genmetrics._checks import DataError, count
 from genmetrics._console import shown, speaking_errors
 from genmetrics.commands._analyses import common_options, deliver, opened, record_of
+from genmetrics.metrics.memorisation import NEAR_DUPLICATE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from genmetrics.reports.analysis import Section, Table
     from genmetrics.sides import Side
 
+NEAR = 10.0  # grey levels
 ROWS = 12  # samples on one picture
 LISTED = 50  # rows of the table of the nearest
 TITLE = "Nearest neighbours"
@@ -30,6 +33,7 @@ MEASURES = {"l2": "L2 on pixels", "l1": "L1 on pixels", "cosine": "cosine on fea
 @click.command()
 @click.argument("samples")
 @click.option("--train-set", required=True, help="The images that the generator was trained on.")
+@click.option("--test-set", help="Real images not trained on: their distances say what is near for a copy.")
 @click.option("--extractor", default="pixels", show_default=True, help="Features whose cosine is taken; as in score.")
 @click.option("--weights", type=click.Path(path_type=Path), help="File of the weights of inception-v3-tf2015.")
 @click.option("-k", type=click.IntRange(min=1), default=4, show_default=True, help="Neighbours of each sample.")
@@ -37,9 +41,8 @@ MEASURES = {"l2": "L2 on pixels", "l1": "L1 on pixels", "cosine": "cosine on fea
 @click.option(
     "--near",
     type=click.FloatRange(min=0),
-    default=10.0,
-    show_default=True,
-    help="Grey levels, root mean square over pixels, up to which a neighbour is a near-duplicate.",
+    help="Grey levels, root mean square over pixels, up to which a neighbour is a near-duplicate. By default what lies "
+    f"nearer than all but {NEAR_DUPLICATE:.1%} of --test-set; without that set, {NEAR:g}.",
 )
 @click.option(
     "--sources",
@@ -52,11 +55,12 @@ MEASURES = {"l2": "L2 on pixels", "l1": "L1 on pixels", "cosine": "cosine on fea
 def neighbours(
     samples: str,
     train_set: str,
+    test_set: str | None,
     extractor: str,
     weights: Path | None,
     k: int,
     shown_rows: int,
-    near: float,
+    near: float | None,
     sources: Path | None,
     out: Path | None,
     as_json: bool,
@@ -75,9 +79,13 @@ def neighbours(
     from genmetrics.gallery import same_shape
     from genmetrics.sides import Side
 
+    if near is not None and test_set is not None:
+        raise click.UsageError("--near and --test-set both say what is near; give one")
     folder = writable_folder(out) if out is not None else None
     network = find_extractor(extractor, device, weights)
     sets = {"samples": opened(samples, "samples", value_range), "train": opened(train_set, "train", value_range)}
+    if test_set is not None:
+        sets["test"] = opened(test_set, "test", value_range)
     made_from = None if sources is None else read_sources(sources, sets["samples"].n, sets["train"].n)
     same_image_size(sets, network)
     channels = max(images.channels for images in sets.values())
@@ -87,15 +95,55 @@ def neighbours(
     }
     k = min(k, sets["train"].n)
     found = found_of(sides, k, same_shape(sides["samples"], sides["train"]))
-    scores = scores_of(found, sides, near, made_from, network.name)
+    within = Within.of(near, sides)
+    scores = scores_of(found, sides, within, made_from, network.name)
     record = record_of(scores, sets, seed, network)
-    sections = sections_of(found, sides, near, shown_rows, seed) if folder is not None else []
+    sections = sections_of(found, sides, within, shown_rows, seed) if folder is not None else []
     lead = (
         f"{len(sides['samples']):,} samples and their nearest of {len(sides['train']):,} training images. A generator "
         "that has learned images by heart shows them here: the sample and its neighbour are then one picture."
     )
     tables = [nearest_table(found, sides, 10)]
     deliver(record, TITLE, lead, sections, tables=tables, out=folder, as_json=as_json)
+
+
+@dataclass(frozen=True)
+class Within:
+    """How near to a training image a sample is a near-duplicate, by L2 on pixels."""
+
+    limit: float  # grey levels, root mean square over pixels
+    of_test: bool = False  # the distance under which a few of the test images lie; else a fixed one
+
+    @classmethod
+    def of(cls, near: float | None, sides: Mapping[str, Side]) -> Within:
+        """The distance given; or that of the test images; or a fixed one.
+
+        Raises:
+            DataError: the test images have another size than the training images.
+        """
+        from genmetrics.analyses.copies import by_pixels
+        from genmetrics.gallery import same_shape
+
+        if "test" not in sides:
+            return cls(NEAR if near is None else near)
+        if not same_shape(sides["test"], sides["train"]):
+            raise DataError("test: its images have another size than the training images; resize one set")
+        distances = by_pixels(sides["test"], sides["train"], 1, shown)["l2"].distances[:, 0]
+        return cls(float(np.quantile(distances, NEAR_DUPLICATE, method="lower")), of_test=True)
+
+    def holds(self, distances: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of the distances are so near; an exact copy always is."""
+        return (distances < self.limit) | (distances == 0) if self.of_test else distances <= self.limit
+
+    @property
+    def option(self) -> dict[str, Any]:
+        """What the signature says of it."""
+        return {"within": f"test-quantile-{NEAR_DUPLICATE:g}" if self.of_test else self.limit}
+
+    @property
+    def words(self) -> str:
+        how = f", nearer than all but {NEAR_DUPLICATE:.1%} of the test images," if self.of_test else ""
+        return f"{self.limit:.4g} grey levels (root mean square){how}"
 
 
 def found_of(sides: Mapping[str, Side], k: int, same_shape: bool) -> dict[str, Found]:
@@ -108,19 +156,24 @@ def found_of(sides: Mapping[str, Side], k: int, same_shape: bool) -> dict[str, F
 
 
 def scores_of(
-    found: Mapping[str, Found], sides: Mapping[str, Side], near: float, made_from: NDArray[np.int64] | None, name: str
+    found: Mapping[str, Found],
+    sides: Mapping[str, Side],
+    within: Within,
+    made_from: NDArray[np.int64] | None,
+    name: str,
 ) -> list[Score]:
     """Share of near-duplicates; with known sources, the share of samples nearest to their own."""
     from genmetrics.analyses.copies import in_file_order, share
 
     scores = []
     if "l2" in found:
-        close = found["l2"].distances[:, 0] <= near
+        close = within.holds(found["l2"].distances[:, 0])
         listed = [
             {"sample": int(sides["samples"].features.order[i]), **nearest_of(found["l2"], sides, int(i))}
             for i in np.flatnonzero(close)[np.argsort(found["l2"].distances[close, 0])]
         ]
-        scores.append(row("near-duplicates", share(close), sides, "pixels", {"within": near}, {"list": listed}))
+        details = {"within": within.limit, "list": listed}
+        scores.append(row("near-duplicates", share(close), sides, "pixels", within.option, details))
     if made_from is not None:
         for measure, neighbours_ in found.items():
             own = in_file_order(neighbours_.indices, sides["samples"], sides["train"]) == made_from[:, None]
@@ -154,7 +207,10 @@ def row(
         n_generated=len(sides["samples"]),
         features=features,
         sizes=sides["samples"].size_text,
-        references={"train": f"{len(train)}@{train.features.digest[:8]}"},
+        references={
+            side: f"{len(sides[side])}@{sides[side].features.digest[:8]}"
+            for side in ("train", *(("test",) if "test" in sides and name == "near-duplicates" else ()))
+        },
         options=dict(options),
     ).signature
     return Score(
@@ -166,7 +222,7 @@ def row(
         std_error=error,
         std_error_generated=error,
         interval="of a share of samples (Wilson), conditional on the training set",
-        better="lower",
+        better="lower" if name == "near-duplicates" else "",
         n_real=len(train),
         n_generated=len(sides["samples"]),
         signature=signature,
@@ -204,7 +260,7 @@ def nearest_table(found: Mapping[str, Found], sides: Mapping[str, Side], most: i
 
 
 def sections_of(
-    found: Mapping[str, Found], sides: Mapping[str, Side], near: float, shown_rows: int, seed: int
+    found: Mapping[str, Found], sides: Mapping[str, Side], within: Within, shown_rows: int, seed: int
 ) -> list[Section]:
     """What the page shows: the nearest samples of all, then samples drawn at random."""
     from genmetrics.reports.analysis import Section
@@ -224,10 +280,8 @@ def sections_of(
     drawn = [sheet(f"Samples drawn at random, {i}", rows, found, sides) for i, rows in enumerate(pages, 1)]
     sections.append(Section("Samples drawn at random", pictures=drawn))
     if "l2" in found:
-        close = int((found["l2"].distances[:, 0] <= near).sum())
-        told = (
-            f"{count(close, 'sample')} within {near:g} grey levels (root mean square) of a training image; the record "
-        )
+        close = int(within.holds(found["l2"].distances[:, 0]).sum())
+        told = f"{count(close, 'sample')} within {within.words} of a training image; the record "
         sections.insert(0, Section("Near-duplicates", [told + "lists them all."]))
     return sections
 

@@ -211,6 +211,24 @@ def test_real_images_are_no_near_duplicates(sets):
     assert found["near-duplicates"].value < 0.02
 
 
+def test_what_is_near_can_come_from_the_test_images(sets):
+    """The 0.1% quantile of so few images is their smallest distance."""
+    flags = ("--train-set", sets["train"], "--test-set", sets["test"], "--json")
+    found = record(run("neighbours", sets["copies"], *flags))["near-duplicates"]
+    train, test = (np.load(sets[name])["x"].reshape(-1, 64).astype(float) for name in ("train", "test"))
+    apart = np.sqrt(((test[:, None] - train) ** 2).mean(axis=2)).min(axis=1)
+    assert found.details["within"] == pytest.approx(apart.min(), rel=1e-9)
+    assert found.value == 1
+    assert "|test:390@" in found.signature
+    assert "|within:test-quantile-0.001|" in found.signature
+    assert record(run("neighbours", sets["test"], *flags))["near-duplicates"].value == 0
+    assert run("neighbours", sets["copies"], *flags, "--near", 3).exit_code == 2
+    resizing = ("--train-set", sets["train"], "--test-set", sets["larger"], "--extractor", "digits-cnn")
+    larger = run("neighbours", sets["copies"], *resizing)
+    assert larger.exit_code == 1
+    assert "test: its images have another size" in larger.stderr
+
+
 def test_is_a_sample_nearest_to_the_image_it_was_made_from(sets, tmp_path):
     right, wrong = tmp_path / "right.npy", tmp_path / "wrong.txt"
     np.save(right, np.arange(40, 60))
@@ -318,3 +336,34 @@ def test_paths_that_stand_still_are_counted(tmp_path, monkeypatch):
 def test_json_is_all_that_stdout_holds(sets):
     flags = ("--extractor", "digits-cnn", "--paths", 2, "--json")
     assert json.loads(run("latent", "genmetrics.analyses.latent:digits_vae", *flags).stdout)["schema"] == 1
+
+
+ENCODERS = """
+import numpy as np
+def flat(images): return images.reshape(len(images), -1) / 255
+def nan(images): return np.full((len(images), 64), np.nan)
+def short(images): return flat(images)[1:]
+def fails(images): raise RuntimeError("no such layer")
+def decode(latents): return np.clip(latents, 0, 1).reshape(-1, 8, 8).astype(np.float32)
+"""
+
+
+def test_paths_between_encodings_of_real_images(sets, tmp_path, monkeypatch):
+    """Between pixels decoded as they are, linear paths are perfectly even but for rounding to grey levels."""
+    (tmp_path / "coder.py").write_text(ENCODERS)
+    monkeypatch.syspath_prepend(tmp_path)
+    flags = ("latent", "coder:decode", "--kind", "linear", "--paths", 5, "--test-set", sets["test"], "--json")
+    found = record(run(*flags, "--encoder", "coder:flat"))
+    assert found["evenness-linear"].value == pytest.approx(1, abs=0.05)
+    assert "|ends:coder:flat(390@" in found["evenness-linear"].signature
+    assert found.inputs["real"]["n"] == 390
+    for encoder, message in (
+        ("nan", "encoder returned NaN or inf"),
+        ("short", "encoder should return latents"),
+        ("fails", "encoder failed on images of shape"),
+        ("none", "encoder: module coder has no 'none'"),
+    ):
+        refused = run(*flags, "--encoder", f"coder:{encoder}")
+        assert refused.exit_code == 1
+        assert message in refused.stderr
+    assert run(*flags).exit_code == 2
