@@ -19,7 +19,7 @@ FLOORS = (
     ("commands",),
     ("demo", "demo_text", "panel"),
     ("evaluation",),
-    ("gallery", "cautions", "leaderboard"),
+    ("gallery", "cautions", "asked", "leaderboard"),
     ("reports",),
     ("ranking",),
     ("precomputed",),
