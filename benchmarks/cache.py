@@ -121,8 +121,8 @@ def main() -> None:
         place = Path(folder)
         weights = place / "random.pth"
         subprocess.run([sys.executable, str(HERE / "parity" / "random_inception.py"), str(weights)], check=True)
-        rows = [] if arguments.skip == "kill" else speed(place / "speed", weights, arguments.images)
-        rows += [] if arguments.skip == "speed" else kill(place / "kill", weights, arguments.killed)
+        rows = [] if arguments.skip == "speed" else speed(place / "speed", weights, arguments.images)
+        rows += [] if arguments.skip == "kill" else kill(place / "kill", weights, arguments.killed)
     made = f"{date.today()}, {os.cpu_count()} cores"
     kept = []
     if RESULTS.exists() and arguments.skip:

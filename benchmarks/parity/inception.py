@@ -19,6 +19,7 @@ import os
 import platform
 import tempfile
 import warnings
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -145,21 +146,27 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=64)
     n = parser.parse_args().n
     where = f"{os.cpu_count()} cores, {platform.machine()}"
-    rows = []
+    with RESULT.open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        writer.writeheader()
+        for row in rows(n):
+            row = dict(zip(FIELDS, [date.today(), where, *row], strict=True))
+            writer.writerow(row)
+            file.flush()
+            equal = float(row["difference"]) <= float(row["allowed"])
+            print(*list(row.values())[2:], "" if equal else "NOT EQUAL", flush=True)
+
+
+def rows(n: int) -> Iterator[list[object]]:
+    """Every comparison of every set of images."""
     with tempfile.TemporaryDirectory() as out, torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the peers'
         weights = Path(out) / "random.pth"
         torch.save(random_state(), weights)
         for images in image_folders.NAMES:
             folders = image_folders.make(images, Path(out), n, negative=True)
-            for *told, ours, theirs, difference, allowed in comparisons(folders, weights):
-                numbers = [ours, theirs, f"{difference:.1e}", f"{allowed:g}"]
-                rows.append(dict(zip(FIELDS, [date.today(), where, images, 2 * n, *told, *numbers], strict=True)))
-                print(images, *told, *numbers, "" if difference <= allowed else "NOT EQUAL", flush=True)
-    with RESULT.open("w", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
-        writer.writerows(rows)
+            for *told, difference, allowed in comparisons(folders, weights):
+                yield [images, 2 * n, *told, f"{difference:.1e}", f"{allowed:g}"]
 
 
 if __name__ == "__main__":
