@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import tempfile
 import urllib.request
@@ -92,7 +93,7 @@ def fetch(entry: Published, folder: Path, progress: Callable[[Iterable[Any], str
             )
         os.chmod(part, 0o644)
         os.replace(part, target)
-    except OSError as error:  # URLError and a broken connection are OSErrors
+    except (OSError, http.client.HTTPException) as error:  # URLError and a broken connection are OSErrors
         raise DataError(
             f"cannot fetch {entry.url}: {getattr(error, 'reason', None) or error}; on another machine get {entry.file} "
             f"(SHA-256 {entry.sha256_begins}...) and put it into {folder}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import http.client
 import http.server
 import json
 import threading
@@ -102,12 +103,13 @@ def test_what_keeps_a_file_from_coming_is_told_with_what_to_do(entry, tmp_path, 
     assert not folder.is_dir() or not list(folder.iterdir())
 
 
-def test_a_connection_that_breaks_leaves_nothing(entry, tmp_path):
+@pytest.mark.parametrize("fault", [ConnectionResetError("reset by peer"), http.client.IncompleteRead(b"we", 2_099_998)])
+def test_a_connection_that_breaks_leaves_nothing(entry, tmp_path, fault):
     def progress(items, label, total):
         yield next(iter(items))
-        raise ConnectionResetError("reset by peer")
+        raise fault
 
-    with pytest.raises(DataError, match=r"cannot fetch .*reset by peer"):
+    with pytest.raises(DataError, match=r"cannot fetch .*(reset by peer|IncompleteRead\(2 bytes read)"):
         fetch(entry, tmp_path / "out", progress)
     assert not list((tmp_path / "out").iterdir())
 
