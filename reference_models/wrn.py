@@ -1,21 +1,21 @@
 """Wide residual networks of Zagoruyko & Komodakis (2016), arXiv:1605.07146, as classifiers whose features are compared.
 
-Recipes of the authors' code (github.com/szagoruyko/wide-residual-networks). Pre-activation blocks: BN ReLU conv BN ReLU
-conv, plus the input; three groups of (depth - 4) / 6 blocks, of 16, 32 and 64 channels times the width.
+Recipes of the authors' code (github.com/szagoruyko/wide-residual-networks). The network is
+genmetrics/extractors/wide_resnet.py, where it serves as the extractor `cifar10-wrn`.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from genmetrics._checks import DataError
+from genmetrics.extractors.wide_resnet import WideResNet
 from reference_models.classifiers import accuracy, shift_randomly
 from reference_models.data import Dataset, Images
 from reference_models.flags import hp
@@ -38,52 +38,6 @@ class Config:
     dropout: float = hp(0.0, "Section 3; SVHN: 0.4, between the convolutions of a block")
     crop: int = hp(4, "Section 3: padded by reflection and cropped; SVHN: 0")
     mirror: bool = hp(True, "Section 3; SVHN: no")
-
-
-class Block(nn.Module):
-    """Two 3 x 3 convolutions; the shortcut is a 1 x 1 convolution where the shape changes."""
-
-    def __init__(self, n: int, m: int, stride: int, dropout: float) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = nn.BatchNorm2d(n), nn.BatchNorm2d(m)
-        self.conv1 = nn.Conv2d(n, m, 3, stride, 1, bias=False)
-        self.conv2 = nn.Conv2d(m, m, 3, 1, 1, bias=False)
-        self.dropout = nn.Dropout(dropout)
-        self.shortcut = nn.Conv2d(n, m, 1, stride, bias=False) if n != m or stride > 1 else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.norm1(x))
-        skip = x if self.shortcut is None else self.shortcut(y)
-        return self.conv2(self.dropout(F.relu(self.norm2(self.conv1(y))))) + skip
-
-
-class WideResNet(nn.Module):
-    """Images (n, c, h, w) in [0, 1] -> features (n, 64 width), means over positions; logits (n, classes)."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, depth: int, width: int, channels: int, classes: int, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(channels, 1, 1))  # of the training images
-        self.register_buffer("deviation", torch.ones(channels, 1, 1))
-        widths = [16, 16 * width, 32 * width, 64 * width]
-        blocks = [
-            Block(n if i == 0 else m, m, stride=2 if i == 0 and group else 1, dropout=dropout)
-            for group, (n, m) in enumerate(itertools.pairwise(widths))
-            for i in range((depth - 4) // 6)
-        ]
-        first = nn.Conv2d(channels, 16, 3, 1, 1, bias=False)
-        self.body = nn.Sequential(first, *blocks, nn.BatchNorm2d(widths[-1]), nn.ReLU())
-        self.head = nn.Linear(widths[-1], classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight)
-        nn.init.zeros_(self.head.bias)
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        features = self.body((images - self.mean) / self.deviation).mean(dim=(2, 3))
-        return {"features": features, "logits": self.head(features)}
 
 
 def channel_statistics(data: Images) -> tuple[Tensor, Tensor]:

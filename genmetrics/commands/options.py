@@ -18,7 +18,7 @@ NETWORK = (
     click.option(
         "--extractor",
         help="inception-v3-tf2015 (the default, if its weights are there; @clean, @torch-bilinear: resized otherwise), "
-        "timm:NAME, random-vgg16, digits-cnn, mnist-cnn, pixels, or your own network: module:PATH, onnx:PATH.",
+        "timm:NAME, random-vgg16, digits-cnn, mnist-cnn, cifar10-wrn, pixels, or your own: module:PATH, onnx:PATH.",
     ),
     click.option(
         "--weights",

@@ -123,6 +123,10 @@ def find_extractor(
         from genmetrics.extractors.mnist import MnistExtractor
 
         return MnistExtractor(outputs, device)
+    if extractor == "cifar10-wrn":
+        from genmetrics.extractors.cifar10 import Cifar10Extractor
+
+        return Cifar10Extractor(outputs, device)
     raise unknown_name("extractor", extractor, EXTRACTORS)
 
 
@@ -139,6 +143,7 @@ EXTRACTORS = {
     "pixels": "the pixels themselves, in [0, 1]; images must share one size",
     "digits-cnn": "a small classifier of 8 x 8 digits that ships with the package; 64 features, 10 logits",
     "mnist-cnn": "a classifier of MNIST's 28 x 28 digits that ships with the package; 128 features, 10 logits",
+    "cifar10-wrn": "a classifier of CIFAR-10's images that ships with the package; 128 features, 10 logits",
     "module:PATH": "your own torch network, exported with torch.export (.pt2) or as TorchScript",
     "onnx:PATH": "your own network in an ONNX file; needs genmetrics[cpu]",
 }

@@ -14,12 +14,12 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from genmetrics.extractors.hypercolumns import hypercolumns
+
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
 SIDE = 28
 WIDTHS = (16, 32, 64, 128)
 POOLED = 7  # rows and columns of the last three layers
-CELLS = 16  # of the 7 x 7: where hypercolumns are read
-CELLS_SEED = 0
 
 
 def layer(inputs: int, outputs: int, pool: bool) -> nn.Sequential:
@@ -37,8 +37,6 @@ class MnistCNN(nn.Module):
             layer(n, m, pool=i < 2) for i, (n, m) in enumerate(zip((1, *WIDTHS), WIDTHS, strict=False))
         )
         self.head = nn.Linear(WIDTHS[-1], 10)
-        generator = torch.Generator().manual_seed(CELLS_SEED)
-        self.cells = torch.randperm(POOLED**2, generator=generator, device="cpu")[:CELLS].sort().values.tolist()
 
     def initialise(self) -> None:
         """Xavier: uniform weights of variance 2 / (fan in + fan out); biases 0."""
@@ -51,28 +49,14 @@ class MnistCNN(nn.Module):
         """Images (n, 1, 28, 28) in [0, 1] -> what the network says of them.
 
         features (n, 128): means over positions of the last layer, which the head reads; logits (n, 10);
-        and, if asked for, hypercolumns (n, 3840): see `hypercolumns`.
+        and, if asked for, hypercolumns (n, 3840): all four layers above 16 places of the 7 x 7.
         """
         activations = [images]
         for apply in self.layers:
             activations.append(apply(activations[-1]))
         features = activations[-1].mean(dim=(2, 3))
         found = {"features": features, "logits": self.head(features)}
-        return found | ({"hypercolumns": self.hypercolumns(activations[1:])} if "hypercolumns" in outputs else {})
-
-    def hypercolumns(self, activations: list[Tensor]) -> Tensor:
-        """The activations of all four layers above 16 places, chosen once by a fixed seed, (n, 16 * 240).
-
-        A place is a cell of the 7 x 7 grid; the first layer, of 14 x 14, is read at the cell's last pixel.
-        Source: Hariharan et al. (2015), arXiv:1411.5752: all units above one pixel. Sampling places is ours.
-        """
-        rows, columns = ([f(cell, POOLED) for cell in self.cells] for f in (lambda c, n: c // n, lambda c, n: c % n))
-        read = []
-        for maps in activations:
-            step = maps.shape[-1] // POOLED
-            at = [[step * i + step // 2 for i in places] for places in (rows, columns)]
-            read.append(maps[:, :, at[0], at[1]].transpose(1, 2))  # (n, 16, channels)
-        return torch.cat(read, dim=2).flatten(1)
+        return found | ({"hypercolumns": hypercolumns(activations[1:], POOLED)} if "hypercolumns" in outputs else {})
 
 
 def load() -> MnistCNN:
