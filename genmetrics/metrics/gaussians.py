@@ -91,7 +91,7 @@ def between(root: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArr
 
     In half the time of two products, since LAPACK knows that L is a triangle and the result symmetric.
     """
-    from scipy.linalg.lapack import dsygst
+    from scipy.linalg.lapack import dsygst  # pyright: ignore[reportAttributeAccessIssue]
 
     product, failed = dsygst(covariance.T, root, itype=2, lower=1)
     assert not failed
