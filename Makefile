@@ -1,12 +1,15 @@
 # Two commands do all the set-up on a machine that has Python, make and the package registry:
 #   make demo    score embedded real images against four sample sets, and write a report
 #   make test    run the test suite
+# Two more try the papers' claims again (docs/papers.md); they need the data packs in ../shared/data:
+#   make papers-train    every training run that the claims need; hours on a CPU, goes on where it was stopped
+#   make papers          the claims, from those runs; half an hour at most
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint papers papers-train clean
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled files are kept: the next run starts sooner
 
@@ -20,6 +23,17 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
+
+papers-train: export OMP_NUM_THREADS := 1
+papers-train: $(READY)
+	$(BIN)/python benchmarks/thesis/density.py modes
+	$(BIN)/python benchmarks/thesis/density.py corruptions
+	$(BIN)/python benchmarks/mnist_models.py
+	$(BIN)/python -m reference_models train gan-10 --preset quick --dataset ../shared/data/mnist_train.npz \
+	    --test-set ../shared/data/mnist_test.npz --out runs/mnist/gan-10-0 --seed 0 --device cpu --resume
+
+papers: $(READY)
+	$(BIN)/python benchmarks/papers/page.py --measure
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

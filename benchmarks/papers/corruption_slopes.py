@@ -12,8 +12,8 @@ CLAIM = Claim(
     "noise.",
     "500 clean MNIST test images against 500 corrupted ones, logits of mnist-cnn (`benchmarks/thesis/density.py "
     "corruptions`); slope of the least-squares line through the excess over no corruption. Published: ImageNet.",
-    "The weakest noise of the table leaves the logits of a network that is sure of its digits where they were: two sets "
-    "of 500 clean images differ by more. From the second strength on DDM rises at every step, for every corruption.",
+    "The weakest noise of the table leaves the logits of a network that is sure of its digits where they were: two "
+    "sets of 500 clean images differ by more. From the second strength on DDM rises at each step, for each corruption.",
 )
 
 

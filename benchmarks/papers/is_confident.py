@@ -44,8 +44,8 @@ def measure() -> Finding:
         rows,
         all_of(verdicts),
         f"1% clean images multiply the score by {np.mean(gains):.3f}. They move DDM far more, by a factor of "
-        f"{np.mean(falls):.3f}: one good image near each test image is all it asks for. (Intervals in the table: smallest "
-        "and largest of five draws.)",
+        f"{np.mean(falls):.3f}: one good image near each test image is all it asks for. (Intervals in the table: the "
+        "smallest and largest of five draws.)",
     )
 
 
