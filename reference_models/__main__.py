@@ -1,4 +1,4 @@
-"""python -m reference_models: list, train, sample, evaluate, export."""
+"""python -m reference_models: list, train, sample, evaluate, export; reconstruct, interpolate, curves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 from genmetrics._checks import DataError, UnknownNameError, unknown_name
 from genmetrics.records import write_atomically
-from reference_models import flags
+from reference_models import flags, looking
 from reference_models.models import MODELS
 
 TRAIN_IMAGES = 10_000  # at most, for the "real data" column of `evaluate`
@@ -239,6 +239,10 @@ def trained(run: Path, device: str) -> tuple[Any, Any]:
     training.prepare(model, dataclasses.replace(loop, compile=False, cuda_graphs=False))
     checkpoints.load_checkpoint(model, run / checkpoints.CHECKPOINT)
     return model, dataset
+
+
+for command in (looking.reconstruct, looking.interpolate, looking.curves):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ MODELS = {
     "vae-10": "vae_ais:VAE10",
     "vae-50": "vae_ais:VAE50",
     "vae-conv": "vae_conv:ConvolutionalVAE",
+    "introvae": "introvae:IntroVAE",
 }
 
 

@@ -25,6 +25,7 @@ ANCHORS = {  # model -> parameters with its paper's settings, from the papers' c
     "vae-10": {"encoder": 218_708, "decoder": 1_149_904, "noise": 1},
     "vae-50": {"encoder": 1_154_980, "decoder": 2_955_024, "noise": 1},
     "vae-conv": {"encoder": 3_382_848, "decoder": 2_382_531, "noise": 1},
+    "introvae": {"encoder": 3_382_848, "generator": 2_382_531, "margin": 0},
 }
 SMALL = {  # settings that make a step cheap
     "wrn": {"depth": 10, "width": 1},
@@ -34,6 +35,7 @@ SMALL = {  # settings that make a step cheap
     "wgan-gp": {"width": 4, "generator_batch": 8, "critic_steps": 2},
     "vae": {"widths": (16, 32)},
     "vae-conv": {"narrow": 16, "latent_dim": 4},
+    "introvae": {"narrow": 16, "latent_dim": 4, "margin": 5.0, "pretrain_steps": 1},
 }
 every = pytest.mark.parametrize("name", MODELS)
 generating = pytest.mark.parametrize("name", [n for n in MODELS if "cnn" not in n and n not in ("wrn", "sgan-encoder")])
