@@ -13,7 +13,7 @@ from genmetrics._checks import DataError, unknown_name
 from reference_models import checkpoints, data, models
 from reference_models.flags import from_json
 
-SHIPPED = {"digits-cnn": "digits_cnn", "mnist-cnn": "mnist_cnn"}
+SHIPPED = {"digits-cnn": ("digits_cnn", 8), "mnist-cnn": ("mnist_cnn", 28)}  # name -> module, side of its grey images
 
 
 def classifier(name: str, shape: tuple[int, int, int], classes: int) -> nn.Module:
@@ -24,7 +24,7 @@ def classifier(name: str, shape: tuple[int, int, int], classes: int) -> nn.Modul
     Raises:
         DataError: neither a known name nor a run of a classifier, or one of other images or fewer classes.
     """
-    network = shipped(name) if name in SHIPPED else of_run(name, shape, classes)
+    network = shipped(name, shape) if name in SHIPPED else of_run(name, shape, classes)
     try:
         with torch.no_grad():
             found = network.eval()(torch.zeros(1, *shape))["logits"].shape[1]
@@ -35,9 +35,12 @@ def classifier(name: str, shape: tuple[int, int, int], classes: int) -> nn.Modul
     return network
 
 
-def shipped(name: str) -> nn.Module:
+def shipped(name: str, shape: tuple[int, int, int]) -> nn.Module:
     """A classifier with its weights in the package."""
-    return importlib.import_module(f"genmetrics.extractors.{SHIPPED[name]}").load()
+    module, side = SHIPPED[name]
+    if shape != (1, side, side):
+        raise DataError(f"{name} takes grey images of {side} x {side}, not of shape {shape}")
+    return importlib.import_module(f"genmetrics.extractors.{module}").load()
 
 
 def of_run(name: str, shape: tuple[int, int, int], classes: int) -> nn.Module:

@@ -1,12 +1,12 @@
-"""ModNet of Basart (2017), "Analysis of Generative Adversarial Models", master's thesis, University of Chicago, chapter 2.
+"""ModNet of Basart (2017), "Analysis of Generative Adversarial Models", master's thesis, University of Chicago.
 
 A generator that is given an image x and a label y_t adds a delta image to x, so that the sum looks real, is classified
-as y_t, and stays near x. No code was published; widths, rates and lengths are ours. D(x) is a logit, s the logistic
-function, C the classifier: a network of its own, or further outputs of D.
+as y_t, and stays near x (chapter 2). No code was published; widths, rates and lengths are ours. D(x) is a logit, s the
+logistic function, C the classifier: a network of its own, or further outputs of D.
 
     discriminator: -log s(D(x)) - log(1 - s(D(G)))                  Eq. 2.4
     generator:     -log s(D(G))                                     Eq. 2.3
-    labels:        CE(C(x), y) + CE(C(G), y_t)                      Eq. 2.5, both players; the generator's part is its last
+    labels:        CE(C(x), y) + CE(C(G), y_t)                      Eq. 2.5; the generator's part is the last
     modification:  lambda |x - G|_1                                 Eq. 2.6, of the generator
 
 Differs: the thesis's algorithm box ascends what should descend, gives the generator -log(1 - s(D(G))) and -|x - G|_1,

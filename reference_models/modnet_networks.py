@@ -125,6 +125,17 @@ class Given(nn.Module):
         return self.network((images + 1) / 2)["logits"]
 
 
+class Answering(nn.Module):
+    """A classifier of images in [-1, 1], as one of images in [0, 1] that answers {"logits": ...}."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return {"logits": self.network(2 * images - 1)}
+
+
 def initialise(network: nn.Module) -> None:
     """Weights N(0, 0.02), gains of batch norm N(1, 0.02), biases 0; pix2pix's code and DCGAN's."""
     for module in network.modules():
@@ -132,5 +143,5 @@ def initialise(network: nn.Module) -> None:
             nn.init.normal_(module.weight, 0, 0.02)
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1, 0.02)
-        if getattr(module, "bias", None) is not None:
-            nn.init.zeros_(module.bias)
+        if isinstance(bias := getattr(module, "bias", None), Tensor):
+            nn.init.zeros_(bias)
