@@ -1,8 +1,9 @@
-"""python -m reference_models: list, train, sample, evaluate, export; reconstruct, interpolate, curves."""
+"""python -m reference_models: list, train, sample, evaluate, export, and the experiments of some of the models."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 import json
 from pathlib import Path
@@ -17,6 +18,12 @@ from reference_models.models import MODELS
 
 TRAIN_IMAGES = 10_000  # at most, for the "real data" column of `evaluate`
 
+ELSEWHERE = {  # command -> the file it is in
+    "interpret": "modnet_commands",
+    "augment": "modnet_commands",
+    "memorisation": "modnet_commands",
+}
+
 
 class Cli(click.Group):
     """Our errors as click's: one sentence on stderr; exit code 1 for data, 2 for names and flags."""
@@ -28,6 +35,14 @@ class Cli(click.Group):
             raise click.UsageError(str(error)) from None
         except DataError as error:
             raise click.ClickException(str(error)) from None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        return getattr(importlib.import_module(f"reference_models.{ELSEWHERE[cmd_name]}"), cmd_name)
 
 
 class OneCommandPerModel(click.Group):
