@@ -122,7 +122,7 @@ def train_command(name: str) -> click.Command:
         device: str,
         **given: Any,
     ) -> None:
-        from reference_models import checkpoints, data, monitor, parallel, training
+        from reference_models import checkpoints, class_splits, data, monitor, parallel, training
 
         config = flags.resolve(cls.Config(**(cls.quick if preset == "quick" else {})), given)
         loop = flags.resolve(training.Loop(), given)
@@ -130,13 +130,28 @@ def train_command(name: str) -> click.Command:
         chosen = training.choose_device(device)
         with parallel.group(chosen):
             images = data.load(datasets, test_set, side)
-            model = models.build(name, config, images, chosen, seed)
-            watch = monitor.watchers(watching, out, images, hasattr(model, "sample")) if parallel.rank() == 0 else ()
-            training.check(model, loop)
+            splits = class_splits.wanted(config, images.classes)
+            parts = class_splits.parts(out, images, seed, splits)
+            for part in parts:
+                checkpoints.possible(config, len(part.dataset.train))
+
+            def ready(part: class_splits.Part) -> tuple[Any, tuple[Any, ...]]:
+                model = models.build(name, config, part.dataset, chosen, part.seed)
+                training.check(model, loop)
+                own = (watching, part.folder, part.dataset, hasattr(model, "sample"))
+                return model, monitor.watchers(*own) if parallel.rank() == 0 else ()
+
+            first = ready(parts[0])
             if parallel.rank() == 0:
                 checkpoints.start(out, name, config, loop, images, (datasets, test_set, side), seed, resume=resume)
+                class_splits.keep(out, splits)
             parallel.wait()
-            training.train(model, images, out, seed=seed, every=checkpoint_every, loop=loop, watch=watch)
+            for part in parts:
+                if part.title and parallel.rank() == 0:
+                    click.echo(part.title, err=True)
+                model, watch = first if part is parts[0] else ready(part)
+                own = {"seed": part.seed, "every": checkpoint_every, "loop": loop, "watch": watch}
+                training.train(model, part.dataset, part.folder, **own)
         click.echo(f"{name}: {config.steps} steps done, saved in {out}", err=True)
 
     return train
@@ -225,20 +240,26 @@ def trained(run: Path, device: str) -> tuple[Any, Any]:
     Raises:
         DataError: the folder holds no run or no checkpoint, or its data set has changed.
     """
-    from reference_models import checkpoints, data, models, training
+    from reference_models import checkpoints, class_splits, data, models, training
 
     settings = checkpoints.read_settings(run)
     dataset = data.load(settings["dataset"], settings["test_set"], settings["side"])
     if dataset.digest() != settings["dataset_sha256"]:
         raise DataError(f"{dataset.name} is no longer the data that {run} was trained on")
-    if not (run / checkpoints.CHECKPOINT).exists():
-        raise DataError(f"{run} holds no checkpoint yet; continue it with `train {settings['model']} --resume`")
     config = flags.from_json(models.find(settings["model"]).Config, settings["config"])
-    loop = flags.from_json(training.Loop, settings["loop"])
-    model = models.build(settings["model"], config, dataset, training.choose_device(device), settings["seed"])
-    training.prepare(model, dataclasses.replace(loop, compile=False, cuda_graphs=False))
-    checkpoints.load_checkpoint(model, run / checkpoints.CHECKPOINT)
-    return model, dataset
+    loop = dataclasses.replace(flags.from_json(training.Loop, settings["loop"]), compile=False, cuda_graphs=False)
+    splits, found = class_splits.kept(run), []
+    for part in class_splits.parts(run, dataset, settings["seed"], splits):
+        path = part.folder / checkpoints.CHECKPOINT
+        if not path.exists():
+            raise DataError(
+                f"{part.folder} holds no checkpoint yet; continue with `train {settings['model']} --resume`"
+            )
+        model = models.build(settings["model"], config, part.dataset, training.choose_device(device), part.seed)
+        training.prepare(model, loop)
+        checkpoints.load_checkpoint(model, path)
+        found.append(model)
+    return class_splits.Ensemble(found, splits) if splits else found[0], dataset
 
 
 if __name__ == "__main__":

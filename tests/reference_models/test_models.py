@@ -21,6 +21,7 @@ ANCHORS = {  # model -> parameters with its paper's settings, from the papers' c
     "dcgan": {"generator": 1_446_976, "discriminator": 1_033_664},
     "improved-gan": {"generator": 4_933_382, "discriminator": 1_505_844},
     "wgan-gp": {"generator": 1_204_483, "critic": 1_053_825},
+    "acgan": {"generator": 2_993_763, "discriminator": 1_663_883},
     "vae": {"encoder": 172_832, "decoder": 168_768, "noise": 1},
     "vae-10": {"encoder": 218_708, "decoder": 1_149_904, "noise": 1},
     "vae-50": {"encoder": 1_154_980, "decoder": 2_955_024, "noise": 1},
@@ -32,6 +33,7 @@ SMALL = {  # settings that make a step cheap
     "dcgan": {"width": 4},
     "improved-gan": {"narrow": 16, "labels_per_class": 2, "kernels": (6, 3), "generator_steps": 1},
     "wgan-gp": {"width": 4, "generator_batch": 8, "critic_steps": 2},
+    "acgan": {"width": 0.1},
     "vae": {"widths": (16, 32)},
     "vae-conv": {"narrow": 16, "latent_dim": 4},
 }
