@@ -194,11 +194,21 @@ def evaluate(run: Path, as_json: bool, n: int, extractor: str | None, seed: int,
     """How well the model in RUN does on images that it was not trained on.
 
     Accuracy of a classifier, the ELBO of a VAE; of any generator the usual panel of genmetrics: samples against test
-    images, with training images for the "real data" column.
+    images, with training images for the "real data" column. Of a generator that knows classes: are they seen in its
+    samples (class_accuracy), and how alike are samples of one class (ms_ssim_within)?
     """
     model, dataset = trained(run, device)
     result = model.evaluate(dataset, seed) if hasattr(model, "evaluate") else {}
-    record = scored(model, dataset, n, extractor, seed) if hasattr(model, "sample") else None
+    record = None
+    if hasattr(model, "sample"):
+        from reference_models.conditional import class_scores, labelled_samples
+        from reference_models.monitor import suitable_extractor
+
+        images, labels = labelled_samples(model, n, seed)
+        name = extractor or suitable_extractor(dataset.shape)
+        if model.classes:
+            result |= class_scores(images, labels, name, dataset.classes, model.device.type)
+        record = scored(images, dataset, name, seed, model.device.type)
     if as_json:
         click.echo(json.dumps({**result, **({"record": record.as_dict()} if record else {})}, indent=2))
         return
@@ -210,15 +220,14 @@ def evaluate(run: Path, as_json: bool, n: int, extractor: str | None, seed: int,
         print_record(record, stdout())
 
 
-def scored(model: Any, dataset: Any, n: int, extractor: str | None, seed: int) -> Any:
-    """The record of n samples."""
+def scored(images: Any, dataset: Any, extractor: str, seed: int, device: str) -> Any:
+    """The record of these samples."""
     import genmetrics as gm
-    from reference_models.monitor import last_channel, suitable_extractor
+    from reference_models.monitor import last_channel
 
     some = dataset.train.images[:TRAIN_IMAGES]
-    real, samples, train = (last_channel(images) for images in (dataset.test.images, model.sample(n, seed), some))
-    name = extractor or suitable_extractor(dataset.shape)
-    return gm.evaluate(real, samples, train, extractor=name, seed=seed, device=model.device.type)
+    real, samples, train = (last_channel(part) for part in (dataset.test.images, images, some))
+    return gm.evaluate(real, samples, train, extractor=extractor, seed=seed, device=device)
 
 
 @main.command()

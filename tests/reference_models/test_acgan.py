@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import genmetrics as gm
 from genmetrics._checks import DataError
-from reference_models import data
+from reference_models import data, monitor
 from reference_models.acgan import (
     MISSING,
     Noise,
@@ -18,6 +19,7 @@ from reference_models.acgan import (
     source_likelihood,
     with_labels,
 )
+from reference_models.conditional import class_scores
 from reference_models.models import parameter_counts
 
 SMALL = {"width": 0.1, "batch_size": 8}
@@ -269,3 +271,40 @@ def test_it_learns_which_class_is_which(build, quarters, repeat):
 def test_what_it_cannot_do_is_said(build, shape, classes, settings, message):
     with pytest.raises(DataError, match=message):
         build("acgan", blank(*shape, classes=classes), **settings)
+
+
+# --- what is asked of samples
+
+
+def test_class_scores_of_real_digits(digits):
+    images, labels = digits.test
+    found = class_scores(images, labels, "digits-cnn", 10, "cpu")
+    assert found["class_accuracy"] > 0.95
+    assert found["ms_ssim_within"] == gm.ms_ssim_diversity(images, labels).value
+    turned = class_scores(images, (labels + 1) % 10, "digits-cnn", 10, "cpu")
+    assert turned["class_accuracy"] < 0.05
+
+
+def test_a_classifier_of_other_classes_says_nothing(digits):
+    images, labels = digits.test
+    assert set(class_scores(images, labels, "digits-cnn", 4, "cpu")) == {"ms_ssim_within"}
+    assert set(class_scores(images, labels, "pixels", 10, "cpu")) == {"ms_ssim_within"}
+
+
+def test_how_alike_samples_are_is_watched_class_by_class(build, digits, capsys):
+    model = build("acgan", digits, steps=4, **SMALL)
+    look = monitor.Alike(1, digits)
+    per_class = {k: digits.train.images[digits.train.labels == k] for k in range(10)}
+
+    def samples(n, seed, varied=True):
+        labels = np.arange(n) % 10
+        yield np.stack([per_class[k][i // 10 % 90 if varied else 0] for i, k in enumerate(labels)]), labels
+
+    collapsed = lambda n, seed: samples(n, seed, varied=False)  # noqa: E731
+    for step, how in ((1, collapsed), (2, samples), (3, collapsed), (4, collapsed)):
+        model.samples, shown = how, {}
+        look(model, step, shown)
+        assert set(shown) == {"ms_ssim", *(f"ms_ssim_{k}" for k in range(10))}
+        assert (shown["ms_ssim"] == pytest.approx(1)) == (how is collapsed)
+        said = capsys.readouterr().err
+        assert ("may have collapsed" in said) == (step == 3)  # not before it was varied, and once

@@ -173,12 +173,11 @@ def test_a_run_killed_in_the_middle_of_a_later_model_resumes_to_the_same_bits(si
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert not (killed / "split-002" / CHECKPOINT).exists()
-    assert "split-001 holds no" not in run("sample", killed, "--n", 1, "--out", tmp_path / "s.npz").stderr
-    assert run("sample", killed, "--n", 1, "--out", tmp_path / "s.npz").exit_code == 1  # the third is not there
-    first = (killed / "split-000" / CHECKPOINT).stat()
+    assert "split-002 holds no checkpoint yet" in run("sample", killed, "--n", 1, "--out", tmp_path / "s.npz").stderr
+    first = (killed / "split-000" / CHECKPOINT).stat().st_mtime_ns
     for out in (killed, whole):
         assert train(out, six, *steps).exit_code == 0
-    assert (killed / "split-000" / CHECKPOINT).stat() == first
+    assert (killed / "split-000" / CHECKPOINT).stat().st_mtime_ns == first
     for k in range(3):
         a, b = ((out / f"split-00{k}" / CHECKPOINT).read_bytes() for out in (killed, whole))
         assert a == b
