@@ -52,7 +52,7 @@ def main() -> None:
     asked = parser.parse_args()
     name, data, sides = ("cifar10", CIFAR10, (16, 32)) if asked.cifar10 else ("mnist", MNIST, (14, 28))
     network = classifier("resnet56" if asked.cifar10 else "mnist-cnn")
-    settings: tuple[Any, ...] = ("--channels-last",) if asked.cifar10 else ("--preset", "quick")
+    settings: tuple[Any, ...] = ("--channels-last", "--compile") if asked.cifar10 else ("--preset", "quick")
     native, below = sides[1], (sides[1] // 4, sides[0])
     curves, table = {}, []
     for seed in SEEDS:
