@@ -50,7 +50,9 @@ def trained_models(name: str, seed: int, asked: argparse.Namespace) -> tuple[Any
     file = place / f"{name}.txt"
     lines = CIFAR10_GROUPS.get(name, MODELS[name]) if asked.cifar10 else MODELS[name]
     write_atomically(file, ("\n".join(lines) + "\n").encode())
-    settings = [*CIFAR10, "--channels-last", "--compile"] if asked.cifar10 else [*MNIST, "--side", 14, "--preset", "quick"]
+    settings = (
+        [*CIFAR10, "--channels-last", "--compile"] if asked.cifar10 else [*MNIST, "--side", 14, "--preset", "quick"]
+    )
     settings += ["--steps", asked.steps] if asked.steps else []
     if name == "10-wide":
         settings += ["--width", 2.0 if asked.cifar10 else 0.5]

@@ -244,7 +244,7 @@ def export(run: Path, path: Path) -> None:
 
 
 def trained(run: Path, device: str) -> tuple[Any, Any]:
-    """The model of a run at its last checkpoint, and the data that it was trained on.
+    """The model of a run at its last checkpoint, and the data that it was trained on: of its classes alone.
 
     Raises:
         DataError: the folder holds no run or no checkpoint, or its data set has changed.
@@ -268,7 +268,9 @@ def trained(run: Path, device: str) -> tuple[Any, Any]:
         training.prepare(model, loop)
         checkpoints.load_checkpoint(model, path)
         found.append(model)
-    return class_splits.Ensemble(found, splits) if splits else found[0], dataset
+    if splits:
+        return class_splits.Ensemble(found, splits), class_splits.covered(dataset, splits)
+    return found[0], dataset
 
 
 if __name__ == "__main__":

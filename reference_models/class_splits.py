@@ -102,13 +102,21 @@ def of_classes(dataset: Dataset, classes: list[int]) -> Dataset:
     """
     if missing := int((dataset.train.labels < 0).sum()):
         raise DataError(f"{dataset.name}: {missing} training images have no label, so they belong to no split")
-
-    def own(part: Images) -> Images:
-        rows = np.isin(part.labels, classes)
-        return Images(part.images[rows], np.argsort(classes)[np.searchsorted(np.sort(classes), part.labels[rows])])
-
-    train, test, held_out = (own(part) for part in (dataset.train, dataset.test, dataset.held_out))
+    place = np.zeros(dataset.classes, np.int64)
+    place[classes] = np.arange(len(classes))
+    train, test, held_out = (Images(part.images, place[part.labels]) for part in parts_of(covered(dataset, [classes])))
     return Dataset(dataset.name, train, test, held_out, len(classes))
+
+
+def covered(dataset: Dataset, splits: Splits) -> Dataset:
+    """The images of the classes that some model learns, with the labels that they have."""
+    classes = list(itertools.chain(*splits))
+    kept = [Images(*(array[np.isin(part.labels, classes)] for array in part)) for part in parts_of(dataset)]
+    return Dataset(dataset.name, *kept, dataset.classes)
+
+
+def parts_of(dataset: Dataset) -> tuple[Images, Images, Images]:
+    return dataset.train, dataset.test, dataset.held_out
 
 
 def keep(run: Path, splits: Splits) -> None:

@@ -156,8 +156,12 @@ def test_classes_may_be_left_out_by_a_file(six, tmp_path):
     file = tmp_path / "splits.txt"
     file.write_text("4 1\n")
     assert train(tmp_path / "run", six, "--splits", file, "--steps", 1).exit_code == 0
-    model, _ = trained(tmp_path / "run", "cpu")
+    model, dataset = trained(tmp_path / "run", "cpu")
     assert np.concatenate([labels for _, labels in model.samples(5, seed=0)]).tolist() == [1, 4, 1, 4, 1]
+    assert set(dataset.test.labels) == {1, 4}  # what samples are compared with
+    text = run("evaluate", tmp_path / "run", "--n", 20).stdout
+    assert "ms_ssim_within" in text
+    assert "class_accuracy" not in text  # digits-cnn knows ten classes, the data six
 
 
 def test_a_run_killed_in_the_middle_of_a_later_model_resumes_to_the_same_bits(six, tmp_path):
