@@ -33,6 +33,7 @@ IMPROVED = ("improved-gan", *CIFAR10, "--steps", "100000", *FAST, *GRIDS)
 FACES = os.environ.get("FACES", "faces")  # a folder or zip of faces of 128 pixels or more
 FACES_128 = ("introvae", "--dataset", FACES, "--side", "128", "--latent-dim", "256", "--paper", "--beta", "0.5")
 FACES_64 = ("introvae", "--dataset", f"{DATA}/celeba10k_jpeg.npz", "--side", "64", "--steps", "100000")
+ACGAN = ("acgan", *CIFAR10, *FAST, "--ms-ssim-every", "1000")
 JOBS = {
     "cifar10-wrn-16-4": ("wrn", *CIFAR10, "--steps", "60000", "--amp", *FAST, "--log-every", "100"),
     "cifar10-dcgan": (*DCGAN, "--cuda-graphs", "--steps", "70000"),
@@ -40,6 +41,8 @@ JOBS = {
     "cifar10-improved-gan": IMPROVED,
     "cifar10-improved-gan-weak": (*IMPROVED, "--weak"),
     "cifar10-wgan-gp": ("wgan-gp", *CIFAR10, *FAST, *GRIDS),
+    "cifar10-acgan": (*ACGAN, *GRIDS),
+    "cifar10-acgan-side16": (*ACGAN, *GRIDS, "--side", "16"),
     "cifar10-vae": ("vae-conv", *CIFAR10, "--steps", "40000", "--amp", *FAST, *GRIDS),
     "faces-introvae-128": (*FACES_128, "--amp", *FAST, *GRIDS, "--flip"),
     "faces-introvae-64": (*FACES_64, "--amp", *FAST, *GRIDS, "--flip"),
