@@ -234,6 +234,7 @@ def trained(run: Path, device: str) -> tuple[Any, Any]:
     if not (run / checkpoints.CHECKPOINT).exists():
         raise DataError(f"{run} holds no checkpoint yet; continue it with `train {settings['model']} --resume`")
     config = flags.from_json(models.find(settings["model"]).Config, settings["config"])
+    config = config.restored() if hasattr(config, "restored") else config
     loop = flags.from_json(training.Loop, settings["loop"])
     model = models.build(settings["model"], config, dataset, training.choose_device(device), settings["seed"])
     training.prepare(model, dataclasses.replace(loop, compile=False, cuda_graphs=False))

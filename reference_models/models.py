@@ -22,6 +22,7 @@ MODELS = {
     "dcgan": "dcgan:DCGAN",
     "improved-gan": "improved_gan:ImprovedGAN",
     "wgan-gp": "wgan_gp:WGANGP",
+    "sgan": "sgan:SGAN",
     "vae": "vae:VAE",
     "vae-10": "vae_ais:VAE10",
     "vae-50": "vae_ais:VAE50",
