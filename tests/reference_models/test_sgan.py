@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from click.testing import CliRunner
 from torch import nn
 
 from genmetrics._checks import DataError, UnknownNameError
-from reference_models import data, sgan, training
+from reference_models import data, sgan, sgan_sampling, training
 from reference_models.__main__ import main, trained
 from reference_models.sgan import Made
 from reference_models.sgan_networks import Dropout, Found, Noise
@@ -453,15 +454,56 @@ def test_an_encoder_without_labels_learns_to_reconstruct(build, quarters, tmp_pa
     assert after < before / 4
 
 
-def test_the_stacks_learn_bright_quarters(build, quarters, distance, tmp_path):
-    """Samples come near the images of their class: the condition goes from labels down to pixels."""
+def test_every_stack_learns_to_invert_its_part_of_the_encoder(build, quarters, tmp_path):
+    """Images made of the features of an image are bright in its quarter; features made of a label have that label."""
     dataset = quarters(GREY)
-    settings = {"steps": 360, "encoder_steps": 60, "narrow": 8, "batch_size": 16, "learning_rate": 2e-3}
-    model = build("sgan", dataset, **settings)
-    before = distance(model, dataset)
-    training.train(model, dataset, tmp_path, seed=0, every=360, show=False)
-    assert distance(model, dataset) < before / 2
-    samples = model.sample(64, seed=0)
-    bright = np.stack([q.mean(axis=(1, 2, 3)) for q in (samples[..., a:b, c:d] for a, b in ((0, 14), (14, 28))
-                                                        for c, d in ((0, 14), (14, 28)))])  # fmt: skip
-    assert (bright.argmax(axis=0) == np.arange(64) % 4).mean() > 0.9
+    settings = {"steps": 260, "encoder_steps": 60, "narrow": 8, "batch_size": 16, "learning_rate": 1e-3}
+    model = build("sgan", dataset, variant="no-joint", **settings)
+    images, labels = (torch.from_numpy(part) for part in dataset.train)
+    noise = model.latents(64, torch.Generator().manual_seed(0)).split(50, dim=1)
+
+    def right():
+        _, features, condition = model.levels(images / 255, labels)
+        model.generator.eval()
+        with torch.no_grad():
+            made, seen = (model.stacks[i].generator(h, noise[i]) for i, h in ((0, features), (1, condition)))
+            brightest = F.avg_pool2d(made, 14).flatten(1).argmax(dim=1)
+            found = model.stacks[1].encoder(seen).argmax(dim=1)
+        return (brightest == labels).float().mean().item(), (found == labels).float().mean().item()
+
+    assert max(right()) < 0.6
+    training.train(model, dataset, tmp_path, seed=0, every=260, show=False)
+    assert min(right()) > 0.9
+
+
+# --- sampling of one condition
+
+
+def test_samples_in_rows_of_one_label_and_of_one_fc3(build):
+    model = build("sgan", blank(GREY), **SMALL)
+    for weight in model.generator.parameters():
+        weight.data *= 10 if weight.ndim > 1 else 1
+    given = []
+    for hold in (False, True):
+        latents, labels = sgan_sampling.condition_rows(model, rows=12, columns=3, seed=0, hold=hold)
+        assert labels.tolist() == [row % 10 for row in range(12) for _ in range(3)]
+        given.append(latents.reshape(12, 3, 100))
+    free, held = given
+    assert torch.equal(free[:, 0], held[:, 0])
+    assert torch.equal(free[:, :, :50], held[:, :, :50])  # the bottom generator's differs in a row
+    assert torch.equal(held[:, :, 50:], free[:, :1, 50:].expand(-1, 3, -1))
+    latents, labels = sgan_sampling.condition_rows(model, rows=12, columns=3, seed=0, hold=True)
+    model.generator.eval()
+    features = model.stacks[1].generator(model.generator.condition(labels), latents[:, 50:]).reshape(12, 3, -1)
+    assert torch.allclose(features, features[:, :1].expand(-1, 3, -1), atol=1e-5)
+    images = sgan_sampling.rows(model, rows=12, columns=3, seed=0, hold=True)
+    assert (images.shape, images.dtype) == ((36, *GREY), np.uint8)
+    assert (images == model.generate(latents, labels).numpy()).mean() > 0.99
+
+
+def test_nearest_images_are_those_of_the_training_set(quarters):
+    dataset = quarters(GREY)
+    images = dataset.train.images[[5, 9, 0]]
+    found, distances = sgan_sampling.nearest_images(images, dataset)
+    assert (found == images).all()
+    assert distances.tolist() == [0, 0, 0]
