@@ -271,6 +271,7 @@ def trained(run: Path, device: str) -> tuple[Any, Any]:
     if dataset.digest() != settings["dataset_sha256"]:
         raise DataError(f"{dataset.name} is no longer the data that {run} was trained on")
     config = flags.from_json(models.find(settings["model"]).Config, settings["config"])
+    config = config.restored() if hasattr(config, "restored") else config
     loop = dataclasses.replace(flags.from_json(training.Loop, settings["loop"]), compile=False, cuda_graphs=False)
     splits, found = class_splits.kept(run), []
     for part in class_splits.parts(run, dataset, settings["seed"], splits):

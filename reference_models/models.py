@@ -24,6 +24,7 @@ MODELS = {
     "wgan-gp": "wgan_gp:WGANGP",
     "modnet": "modnet:ModNet",
     "acgan": "acgan:ACGAN",
+    "sgan": "sgan:SGAN",
     "vae": "vae:VAE",
     "vae-10": "vae_ais:VAE10",
     "vae-50": "vae_ais:VAE50",
