@@ -19,15 +19,29 @@ from claim import FOUND, REPO, Claim, Finding, Row, kept, shown
 HERE = Path(__file__).parent
 PAGE = REPO / "docs" / "papers.md"
 ORDER = {  # papers and their claims, in the order of the page
+    "AC-GAN (Odena et al. 2017)": (
+        "acgan_native_resolution",
+        "acgan_resolution",
+        "acgan_diverse_classes",
+        "acgan_accuracy_diversity",
+        "acgan_class_count",
+        "acgan_memorisation",
+        "acgan_latent_holes",
+    ),
+    "Stacked GAN (Huang et al. 2017)": ("sgan_order", "sgan_entropy", "sgan_score_blind"),
     "The thesis that introduced DDM (Basart 2017)": (
+        "ddm_order",
+        "ddm_embeddings",
+        "ddm_table",
+        "parzen_weak",
+        "ais_variance",
         "is_confident",
         "is_saturates",
         "corruption_slopes",
-        "ddm_order",
-        "ddm_embeddings",
-        "parzen_weak",
-        "ais_variance",
+        "modnet_augmentation",
+        "modnet_memorisation",
     ),
+    "IntroVAE (Huang et al. 2018)": ("introvae_stable", "introvae_quality", "introvae_manifold"),
 }
 MARKS = {"holds": "✔", "does not hold": "✘", "cannot tell here": "?"}
 HEAD = """# The papers' claims, tried again
