@@ -4,12 +4,13 @@
 # Two more try the papers' claims again (docs/papers.md); they need the data packs in ../shared/data:
 #   make papers-train    every training run that the claims need; hours on a CPU, goes on where it was stopped
 #   make papers          the claims, from those runs; half an hour at most
+#   make leaderboards    benchmarks/leaderboards/*.md from the records there; pages in runs/boards/
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: demo test lint papers papers-train clean
+.PHONY: demo test lint papers papers-train leaderboards clean
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled files are kept: the next run starts sooner
 
@@ -35,6 +36,13 @@ papers-train: $(READY)
 
 papers: $(READY)
 	$(BIN)/python benchmarks/papers/page.py --measure
+
+leaderboards: $(READY)
+	mkdir -p runs/boards
+	for board in $(notdir $(patsubst %/,%,$(wildcard benchmarks/leaderboards/*/))); do rm -f runs/boards/$$board.sqlite; \
+	    $(BIN)/genmetrics leaderboard add benchmarks/leaderboards/$$board/*.json --board runs/boards/$$board.sqlite && \
+	    $(BIN)/genmetrics leaderboard build --board runs/boards/$$board.sqlite --out runs/boards/$$board && \
+	    cp runs/boards/$$board/leaderboard.md benchmarks/leaderboards/$$board.md || exit 1; done
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
