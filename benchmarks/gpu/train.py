@@ -30,6 +30,7 @@ FAST = ("--channels-last", "--compile")
 GRIDS = ("--grid-every", "20000", "--log-every", "100")
 DCGAN = ("dcgan", *CIFAR10, "--batch-size", "64", "--learning-rate", "5e-4", "--amp", "--channels-last", *GRIDS)
 IMPROVED = ("improved-gan", *CIFAR10, "--steps", "100000", *FAST, *GRIDS)
+SGAN = ("sgan", *CIFAR10, "--channels-last", *GRIDS)
 JOBS = {
     "cifar10-wrn-16-4": ("wrn", *CIFAR10, "--steps", "60000", "--amp", *FAST, "--log-every", "100"),
     "cifar10-dcgan": (*DCGAN, "--cuda-graphs", "--steps", "70000"),
@@ -37,6 +38,13 @@ JOBS = {
     "cifar10-improved-gan": IMPROVED,
     "cifar10-improved-gan-weak": (*IMPROVED, "--weak"),
     "cifar10-wgan-gp": ("wgan-gp", *CIFAR10, *FAST, *GRIDS),
+    "cifar10-sgan": (*SGAN, "--steps", "311700"),
+    "cifar10-sgan-no-entropy": (*SGAN, "--steps", "311700", "--no-bottom-entropy"),
+    "cifar10-sgan-no-joint": (*SGAN, "--steps", "211700", "--variant", "no-joint"),
+    **{
+        f"cifar10-sgan-{v}": (*SGAN, "--steps", "111700", "--variant", v)
+        for v in ("adv-cond-ent", "adv-cond", "adv-ent", "adv")
+    },
     "cifar10-vae": ("vae-conv", *CIFAR10, "--steps", "40000", "--amp", *FAST, *GRIDS),
     "mnist-dcgan": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS),
     "mnist-dcgan-small": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS, "--small"),
