@@ -34,6 +34,7 @@ FACES = os.environ.get("FACES", "faces")  # a folder or zip of faces of 128 pixe
 FACES_128 = ("introvae", "--dataset", FACES, "--side", "128", "--latent-dim", "256", "--paper", "--beta", "0.5")
 FACES_64 = ("introvae", "--dataset", f"{DATA}/celeba10k_jpeg.npz", "--side", "64", "--steps", "100000")
 ACGAN = ("acgan", *CIFAR10, *FAST, "--ms-ssim-every", "1000")
+SGAN = ("sgan", *CIFAR10, "--channels-last", *GRIDS)
 JOBS = {
     "cifar10-wrn-16-4": ("wrn", *CIFAR10, "--steps", "60000", "--amp", *FAST, "--log-every", "100"),
     "cifar10-dcgan": (*DCGAN, "--cuda-graphs", "--steps", "70000"),
@@ -43,6 +44,13 @@ JOBS = {
     "cifar10-wgan-gp": ("wgan-gp", *CIFAR10, *FAST, *GRIDS),
     "cifar10-acgan": (*ACGAN, *GRIDS),
     "cifar10-acgan-side16": (*ACGAN, *GRIDS, "--side", "16"),
+    "cifar10-sgan": (*SGAN, "--steps", "311700"),
+    "cifar10-sgan-no-entropy": (*SGAN, "--steps", "311700", "--no-bottom-entropy"),
+    "cifar10-sgan-no-joint": (*SGAN, "--steps", "211700", "--variant", "no-joint"),
+    **{
+        f"cifar10-sgan-{v}": (*SGAN, "--steps", "111700", "--variant", v)
+        for v in ("adv-cond-ent", "adv-cond", "adv-ent", "adv")
+    },
     "cifar10-vae": ("vae-conv", *CIFAR10, "--steps", "40000", "--amp", *FAST, *GRIDS),
     "faces-introvae-128": (*FACES_128, "--amp", *FAST, *GRIDS, "--flip"),
     "faces-introvae-64": (*FACES_64, "--amp", *FAST, *GRIDS, "--flip"),
