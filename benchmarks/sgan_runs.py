@@ -69,15 +69,16 @@ def scores(model: Any, dataset: Dataset, network: Any, n: int) -> dict[str, Any]
     """What a classifier and MS-SSIM say of n samples.
 
     `accuracy` is the share in which the label is seen, of a model that is given one; `ms_ssim` is of pairs within a
-    class, as the classifier sees them; `ms_ssim_held` of pairs of one label and one fc3, over CONDITIONS of them.
+    class, as the classifier sees them; `ms_ssim_held` of pairs of one label and one fc3, over CONDITIONS of them. Where
+    the classifier tells other classes apart than the data has, there is no accuracy, and pairs are of one label.
     """
     images, labels = (np.concatenate(parts) for parts in zip(*model.samples(n, 0), strict=True))
-    seen = classes(images, network)
-    alike = gm.ms_ssim_diversity(images, seen)
+    seen, known = classes(images, network, dataset.classes), model.classes > 0
+    alike = gm.ms_ssim_diversity(images, labels if seen is None else seen)
     held = rows(model, CONDITIONS, EACH, 0, hold=True)
     of_one = gm.ms_ssim_diversity(held, np.arange(CONDITIONS).repeat(EACH), pairs=PAIRS)
-    found = {"accuracy": float((seen == labels).mean()) if model.classes else None}
-    found |= {"classes": len(set(seen.tolist())), "ms_ssim": alike.value}
+    found: dict[str, Any] = {"accuracy": float((seen == labels).mean()) if known and seen is not None else None}
+    found |= {"classes": len(set(seen.tolist())) if seen is not None else None, "ms_ssim": alike.value}
     found |= {"ms_ssim_held": of_one.value, "ms_ssim_held_low": of_one.low, "ms_ssim_held_high": of_one.high}
     return found | judged(images, dataset.test.images, dataset, network)
 
@@ -91,9 +92,10 @@ def judged(images: np.ndarray, test: np.ndarray, dataset: Dataset, network: Any)
     return {column: record[name].value for column, name in zip(columns, names, strict=True)}
 
 
-def classes(images: np.ndarray, network: Any) -> np.ndarray:
-    """What the classifier sees in images (n, c, h, w)."""
-    return gm.extract(last_channel(images), network, ("logits",), cache=False)["logits"].argmax(axis=1)
+def classes(images: np.ndarray, network: Any, wanted: int) -> np.ndarray | None:
+    """What the classifier sees in images (n, c, h, w); None if it does not tell `wanted` classes apart."""
+    logits = gm.extract(last_channel(images), network, ("logits",), cache=False)["logits"]
+    return logits.argmax(axis=1) if logits.shape[1] == wanted else None
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ and 5 as printed.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -203,7 +202,8 @@ class SGAN(Generative):
         for i in range(1, len(above)):
             generators.append(FeatureGenerator(side, above[i], noise[i], above[i - 1], c.narrow))
         if not v.intermediate:
-            generators, noise, cuts = [Composition(generators, noise)], [sum(noise)], ()
+            whole: nn.Module = Composition(generators, noise)
+            generators, noise, cuts = [whole], [sum(noise)], ()
         parts = encoder_parts(self.encoder, cuts)
         recovered = [n if v.entropy and (i or c.bottom_entropy) else 0 for i, n in enumerate(noise)]
         discriminators = [image_discriminator(shape, self.encoder.mean.clone(), self.logits, recovered[0], c.narrow)]
@@ -333,7 +333,7 @@ def encoder_parts(encoder: Encoder, cuts: tuple[int, ...]) -> list[Callable[[Ten
 
         return run
 
-    return [part(*ends) for ends in itertools.pairwise([0, *cuts, None])]
+    return [part(*ends) for ends in zip((0, *cuts), (*cuts, None), strict=True)]
 
 
 def width_at(encoder: Encoder, cut: int) -> int:

@@ -51,8 +51,7 @@ class FeatureGenerator(nn.Module):
 
 def deconvolution(n: int, m: int, stride: int, bias: bool) -> nn.ConvTranspose2d:
     """5 x 5; stride 2 doubles the side, stride 1 adds 4 pixels."""
-    shape = {"padding": 2, "output_padding": 1} if stride == 2 else {}
-    return nn.ConvTranspose2d(n, m, 5, stride=stride, bias=bias, **shape)
+    return nn.ConvTranspose2d(n, m, 5, stride, padding=2 * (stride - 1), output_padding=stride - 1, bias=bias)
 
 
 class ImageGenerator(nn.Module):
