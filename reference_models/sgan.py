@@ -79,7 +79,7 @@ VARIANTS = {  # Section 4.5, (a) to (f); the generator that "failed to converge"
 class Config:
     variant: str = hp("sgan", f"one of {', '.join(VARIANTS)}; Section 4.5, the last from Section 3.2")
     stacks: int = hp(2, "Section 4; 1 to 3: 3 has the encoder's second pool between images and fc3")
-    steps: int = hp(311_700, "encoder, then 200 passes a stage: two stacks and joint; 111,700 with one stack; code")
+    steps: int = hp(311_700, "encoder, then 200 passes a stage, code: two stacks and joint; 100,000 a stage less")
     encoder_steps: int = hp(11_700, "of the encoder, at first; the others are shared evenly by the stages; see it")
     encoder: str = hp("", "run of sgan-encoder, or weights it exported, to start from; without, it is trained first")
     mirror: bool = hp(True, "training images of the encoder; Section 4: CIFAR-10 only, so not for 28 x 28; SVHN: no")
@@ -202,8 +202,8 @@ class SGAN(Generative):
         for i in range(1, len(above)):
             generators.append(FeatureGenerator(side, above[i], noise[i], above[i - 1], c.narrow))
         if not v.intermediate:
-            whole: nn.Module = Composition(generators, noise)
-            generators, noise, cuts = [whole], [sum(noise)], ()
+            generators = [Composition(generators, noise)]
+            noise, cuts = [sum(noise)], ()
         parts = encoder_parts(self.encoder, cuts)
         recovered = [n if v.entropy and (i or c.bottom_entropy) else 0 for i, n in enumerate(noise)]
         discriminators = [image_discriminator(shape, self.encoder.mean.clone(), self.logits, recovered[0], c.narrow)]
@@ -314,7 +314,9 @@ class SGAN(Generative):
         return losses
 
     def evaluate(self, dataset: Dataset, seed: int) -> dict[str, float]:
-        """How good the encoder is, on images that nothing was trained on."""
+        """How good the encoder is, on images that nothing was trained on; nothing without one."""
+        if not uses_encoder(self.variant):
+            return {}
         return {f"encoder_{name}": value for name, value in self.pretraining.evaluate(dataset, seed).items()}
 
 
@@ -355,8 +357,13 @@ def load_encoder(encoder: Encoder, place: str) -> None:
         raise DataError(f"{path}: not an encoder of such images ({error}); `train sgan-encoder` makes one") from None
 
 
+def uses_encoder(v: Variant) -> bool:
+    return v.stacked or v.conditional
+
+
 def encoder_steps(c: Config) -> int:
-    return 0 if c.encoder else c.encoder_steps
+    """How many steps train the encoder: none if it is given, or if nothing asks it."""
+    return c.encoder_steps if uses_encoder(VARIANTS[c.variant]) and not c.encoder else 0
 
 
 def stages_of(c: Config) -> list[str | int]:

@@ -47,10 +47,10 @@ JOBS = {
     "cifar10-sgan": (*SGAN, "--steps", "311700"),
     "cifar10-sgan-no-entropy": (*SGAN, "--steps", "311700", "--no-bottom-entropy"),
     "cifar10-sgan-no-joint": (*SGAN, "--steps", "211700", "--variant", "no-joint"),
-    **{
-        f"cifar10-sgan-{v}": (*SGAN, "--steps", "111700", "--variant", v)
-        for v in ("adv-cond-ent", "adv-cond", "adv-ent", "adv")
-    },
+    "cifar10-sgan-adv-cond-ent": (*SGAN, "--steps", "111700", "--variant", "adv-cond-ent"),
+    "cifar10-sgan-adv-cond": (*SGAN, "--steps", "111700", "--variant", "adv-cond"),
+    "cifar10-sgan-adv-ent": (*SGAN, "--steps", "100000", "--variant", "adv-ent"),
+    "cifar10-sgan-adv": (*SGAN, "--steps", "100000", "--variant", "adv"),
     "cifar10-vae": ("vae-conv", *CIFAR10, "--steps", "40000", "--amp", *FAST, *GRIDS),
     "faces-introvae-128": (*FACES_128, "--amp", *FAST, *GRIDS, "--flip"),
     "faces-introvae-64": (*FACES_64, "--amp", *FAST, *GRIDS, "--flip"),

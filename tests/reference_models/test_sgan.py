@@ -269,7 +269,9 @@ def test_the_loss_of_a_discriminator_by_hand(build, shape, paper_loss, expected,
 @pytest.mark.parametrize(("variant", "stages"), [
     ("sgan", ["encoder", "encoder", 0, 0, 0, 1, 1, 1, "joint", "joint", "joint"]),
     ("no-joint", ["encoder", "encoder", 0, 0, 0, 0, 0, 1, 1, 1, 1]),
-    ("adv", ["encoder", "encoder", *[0] * 9]),
+    ("adv-cond", ["encoder", "encoder", *[0] * 9]),
+    ("adv-ent", [0] * 11),
+    ("adv", [0] * 11),
     ("full-generator", ["encoder", "encoder", *[0] * 9]),
 ])  # fmt: skip
 def test_stages(build, variant, stages):
@@ -380,7 +382,10 @@ def test_every_variant_trains_and_samples(build, shape, more, tmp_path):
     shown = training.train(model, dataset, tmp_path, seed=0, every=9, show=False)
     assert all(map(math.isfinite, shown.values()))
     assert model.sample(3, seed=0).shape == (3, *shape)
-    assert len(model.evaluate(dataset, 0)) >= 1
+    name = {"adv-ent": None, "no-labels": "encoder_squared_error_test"}.get(
+        more.get("variant"), "encoder_accuracy_test"
+    )
+    assert (name in model.evaluate(dataset, 0)) == (name is not None)
 
 
 # --- the encoder of another run, the command line, errors
