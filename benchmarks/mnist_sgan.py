@@ -46,6 +46,10 @@ UPDATES = 1000  # of every generator
 ENCODER: tuple[str, ...] = ("--steps", "600")
 SMALLER: tuple[str, ...] = ()  # settings of every GAN besides the quick preset
 N = 5000
+UPDATES = 700  # of every generator
+ENCODER: tuple[str, ...] = ("--steps", "500", "--batch-size", "64")
+SMALLER: tuple[str, ...] = ()  # settings of every GAN besides the quick preset
+N = 3000
 NETWORK = "mnist-cnn"
 
 

@@ -81,6 +81,7 @@ class Config:
     stacks: int = hp(2, "Section 4; 1 to 3: 3 has the encoder's second pool between images and fc3")
     steps: int = hp(311_700, "encoder, then 200 passes a stage, code: two stacks and joint; 100,000 a stage less")
     encoder_steps: int = hp(11_700, "of the encoder, at first; the others are shared evenly by the stages; see it")
+    encoder_steps: int = hp(11_700, "of the encoder, at first, by its own recipe; the stages share the others evenly")
     encoder: str = hp("", "run of sgan-encoder, or weights it exported, to start from; without, it is trained first")
     mirror: bool = hp(True, "training images of the encoder; Section 4: CIFAR-10 only, so not for 28 x 28; SVHN: no")
     batch_size: int = hp(100, "code")
@@ -91,7 +92,8 @@ class Config:
     joint_weight: float = hp(0.01, "CIFAR-10 code: of the loss of a stack for the generators above; MNIST code: 0")
     paper_loss: bool = hp(False, "Eq. 4 and 5 instead of the code's losses")
     generator_steps: int = hp(0, "a discriminator step; 0: as the code, 1 for 28 x 28, else 1, 3, 5 or 7 by D's loss")
-    narrow: int = hp(1, "ours; divides the widths of generators and discriminators")
+    noise: int = hp(0, "numbers in every z; 0: as the code, 50, and 16 of the bottom generator for 32 x 32")
+    narrow: int = hp(1, "ours; divides the maps of convolutions in generators and discriminators")
 
     def restored(self) -> Config:
         """Without what is needed at the start only: a checkpoint holds the encoder."""
@@ -163,7 +165,7 @@ class SGAN(Generative):
     images = (3, 32, 32)
     compilable = ()  # networks are called in parts
     quick = MappingProxyType(
-        {"steps": 2800, "encoder_steps": 400, "narrow": 4, "learning_rate": 1e-3, "batch_size": 50}
+        {"steps": 3100, "encoder_steps": 1000, "batch_size": 16, "narrow": 4, "noise": 4, "learning_rate": 1e-3}
     )
 
     def __init__(self, config: Config, dataset: Dataset, device: torch.device) -> None:
@@ -197,10 +199,10 @@ class SGAN(Generative):
         c, v, side = self.config, self.variant, shape[1]
         cuts = CUTS[c.stacks] if v.stacked else ()
         above = [*(width_at(self.encoder, cut) for cut in cuts), self.classes]  # of what each generator is given
-        noise = [NOISE[side], *[NOISE_ABOVE] * len(cuts)]
+        noise = [c.noise or NOISE[side], *[c.noise or NOISE_ABOVE] * len(cuts)]
         generators: list[nn.Module] = [ImageGenerator(shape, above[0], noise[0], c.narrow)]
         for i in range(1, len(above)):
-            generators.append(FeatureGenerator(side, above[i], noise[i], above[i - 1], c.narrow))
+            generators.append(FeatureGenerator(side, above[i], noise[i], above[i - 1]))
         if not v.intermediate:
             generators = [Composition(generators, noise)]
             noise, cuts = [sum(noise)], ()
@@ -208,7 +210,7 @@ class SGAN(Generative):
         recovered = [n if v.entropy and (i or c.bottom_entropy) else 0 for i, n in enumerate(noise)]
         discriminators = [image_discriminator(shape, self.encoder.mean.clone(), self.logits, recovered[0], c.narrow)]
         for i in range(1, len(generators)):
-            discriminators.append(feature_discriminator(side, above[i - 1], self.logits, recovered[i], c.narrow))
+            discriminators.append(feature_discriminator(side, above[i - 1], self.logits, recovered[i]))
         top = len(generators) - 1
         each = enumerate(zip(generators, discriminators, parts, strict=True))
         stacks = [Stack(*nets, top=i == top) for i, nets in each]

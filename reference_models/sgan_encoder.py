@@ -40,7 +40,8 @@ class Config:
 class Encoder(nn.Module):
     """Images in [0, 1] -> features (n, 256), the code's fc3; logits (n, classes), its fc4.
 
-    On images of 32 x 32 the mean training image is subtracted.
+    On images of 32 x 32 the mean training image is subtracted. Convolutions start at N(0, 0.01) as in the code, the
+    others as Lasagne has them (Glorot): the smaller the features, the less the conditional loss of the stacks weighs.
     """
 
     mean: Tensor
@@ -62,6 +63,13 @@ class Encoder(nn.Module):
             nn.ReLU(),
         )
         self.head = nn.Linear(256, classes)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.normal_(layer.weight, 0, 0.01)
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.zeros_(layer.bias)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         features = self.body(images - self.mean)

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 EPS = 1e-6  # of batch norm; code
-NOISE = {28: 50, 32: 16}  # z of the bottom generator, by side
-NOISE_ABOVE = 50  # z of the others
+NOISE = {28: 50, 32: 16}  # numbers in z of the bottom generator, by side
+NOISE_ABOVE = 50  # of the others
 START = {28: 4, 32: 5}  # pixels a side before the first deconvolution
 MAPS = {28: (128, 128, 64, 64), 32: (256, 256, 128, 128)}  # before and after the hidden deconvolutions
 
@@ -35,9 +35,9 @@ def joined(condition: Tensor | None, noise: Tensor) -> Tensor:
 class FeatureGenerator(nn.Module):
     """(condition (n, above) or None, noise (n, z)) -> features (n, width), >= 0 as those of the encoder."""
 
-    def __init__(self, side: int, above: int, noise: int, width: int, narrow: int) -> None:
+    def __init__(self, side: int, above: int, noise: int, width: int) -> None:
         super().__init__()
-        hidden = 512 // narrow
+        hidden = 512
         embeds = side == 32  # noise and condition each get a layer of their own; MNIST's are joined as they are
         self.noise = nn.Sequential(*dense(noise, hidden // 2)) if embeds else nn.Identity()
         self.condition = nn.Sequential(*dense(above, hidden)) if embeds and above else nn.Identity()
@@ -60,7 +60,7 @@ class ImageGenerator(nn.Module):
     def __init__(self, shape: tuple[int, int, int], above: int, noise: int, narrow: int) -> None:
         super().__init__()
         channels, side, _ = shape
-        start, maps, embedded = START[side], [m // narrow for m in MAPS[side]], 128 // narrow
+        start, maps, embedded = START[side], [m // narrow for m in MAPS[side]], 128
         again = dense(embedded, embedded) if side == 32 else ()
         self.noise = nn.Sequential(*dense(noise, embedded), *again)
         hidden: list[nn.Module] = []
@@ -179,13 +179,13 @@ def leaky(*layers: nn.Module) -> tuple[nn.Module, ...]:
     return *layers, nn.LeakyReLU(0.2)
 
 
-def feature_discriminator(side: int, width: int, logits: int, noise: int, narrow: int) -> Discriminator:
+def feature_discriminator(side: int, width: int, logits: int, noise: int) -> Discriminator:
     """Of features (n, width)."""
     if side == 28:
-        hidden = 256 // narrow
+        hidden = 256
         body = nn.Sequential(*leaky(nn.Linear(width, hidden)), *leaky(nn.Linear(hidden, hidden)))
         return Discriminator(body, hidden, logits, noise, side)
-    hidden = 512 // narrow
+    hidden = 512
     body = nn.Sequential(
         Noise(0.2, 0.2),
         *leaky(nn.Linear(width, hidden)),
@@ -202,7 +202,7 @@ def image_discriminator(
     """Of images in [0, 1]."""
     channels, side, _ = shape
     if side == 28:
-        a, b, c, hidden = (m // narrow for m in (32, 64, 128, 256))
+        hidden, (a, b, c) = 256, (m // narrow for m in (32, 64, 128))
         convolutions = [leaky(nn.Conv2d(n, m, 5, stride=2, padding=2)) for n, m in ((channels, a), (a, b), (b, c))]
         layers = [layer for convolution in convolutions for layer in convolution]
         body = nn.Sequential(*layers, nn.Flatten(), *leaky(nn.Linear(c * 16, hidden)))
