@@ -20,7 +20,7 @@ from typing import Any
 
 import figures
 import numpy as np
-from acgan_runs import CIFAR10, MNIST, REPO, RESULTS, classifier, run_of, scores, write_csv
+from acgan_runs import CIFAR10, MNIST, QUICK, REPO, RESULTS, classifier, run_of, scores, write_csv
 
 from genmetrics.records import write_atomically
 from genmetrics.reports.curves import COLOURS
@@ -50,9 +50,7 @@ def trained_models(name: str, seed: int, asked: argparse.Namespace) -> tuple[Any
     file = place / f"{name}.txt"
     lines = CIFAR10_GROUPS.get(name, MODELS[name]) if asked.cifar10 else MODELS[name]
     write_atomically(file, ("\n".join(lines) + "\n").encode())
-    settings = (
-        [*CIFAR10, "--channels-last", "--compile"] if asked.cifar10 else [*MNIST, "--side", 14, "--preset", "quick"]
-    )
+    settings = [*CIFAR10, "--channels-last", "--compile"] if asked.cifar10 else [*MNIST, "--side", 14, *QUICK]
     settings += ["--steps", asked.steps] if asked.steps else []
     if name == "10-wide":
         settings += ["--width", 2.0 if asked.cifar10 else 0.5]

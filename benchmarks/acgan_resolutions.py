@@ -19,7 +19,7 @@ from typing import Any
 import figures
 import numpy as np
 import torch
-from acgan_runs import CIFAR10, MNIST, REPO, RESULTS, classifier, levels, run_of, write_csv
+from acgan_runs import CIFAR10, MNIST, QUICK, REPO, RESULTS, classifier, levels, run_of, write_csv
 
 import genmetrics as gm
 from genmetrics._console import shown
@@ -52,7 +52,7 @@ def main() -> None:
     asked = parser.parse_args()
     name, data, sides = ("cifar10", CIFAR10, (16, 32)) if asked.cifar10 else ("mnist", MNIST, (14, 28))
     network = classifier("resnet56" if asked.cifar10 else "mnist-cnn")
-    settings: tuple[Any, ...] = ("--channels-last", "--compile") if asked.cifar10 else ("--preset", "quick")
+    settings: tuple[Any, ...] = ("--channels-last", "--compile") if asked.cifar10 else QUICK
     native, below = sides[1], (sides[1] // 4, sides[0])
     curves, table = {}, []
     for seed in SEEDS:

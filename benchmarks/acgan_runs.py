@@ -42,6 +42,7 @@ CIFAR10 = (
     *(word for half in "ab" for word in ("--dataset", f"{packs.DATA}/cifar10_train_lossless_{half}.npz")),
     *("--test-set", f"{packs.DATA}/cifar10_test1k.npz"),
 )
+QUICK = ("--preset", "quick", "--ema", 0.99)  # found on seed 100
 RESOLUTIONS = (4, 7, 8, 14, 16, 32, 64, 128)  # those below the native one are looked at
 COLUMNS, PATH, PATHS = 10, 10, 10  # pictures: styles; images along a path, and paths
 

@@ -164,8 +164,9 @@ class ACGAN(Generative):
     semi_supervised = True  # takes images without labels
     low = -1.0
     quick = MappingProxyType(
-        {"steps": 1500, "batch_size": 50, "width": 0.25, "generator_rate": 1e-3, "discriminator_rate": 1e-3}
-    )
+        {"steps": 2000, "batch_size": 32, "width": 0.25, "generator_rate": 2e-3, "discriminator_rate": 2e-3,
+         "noise": 0.0, "dropout": 0.0}
+    )  # fmt: skip
 
     def __init__(self, config: Config, dataset: Dataset, device: torch.device) -> None:
         check(config, dataset)
