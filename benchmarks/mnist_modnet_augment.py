@@ -27,18 +27,29 @@ SEEDS = 5  # 0, 1, 2, 3, 4: declared before the first run
 SIZES = (10, 100, 1000)
 
 
+def trials_of(seed: int, runs: Path) -> dict[study.Trial, float]:
+    """What one seed gives; kept in the run folder."""
+    run = train(seed, runs)
+    model, dataset = trained(run, "cpu")
+    plan = study.Plan()
+    experiment = study.Augmentation([model], dataset, plan, runs / f"augment-{seed}")
+    wanted = [trial for trial in study.trials(SIZES, SEEDS) if trial.seed == seed]
+    found = {}
+    for trial, accuracy in experiment.run(wanted, study.settings([run], dataset.digest(), plan)):
+        found[trial] = accuracy
+        print(f"seed {seed}  {trial.n:>5} {trial.images:<28}{accuracy:.4f}", flush=True)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=REPO / "runs" / "mnist-modnet")
+    parser.add_argument("--seed", type=int, choices=range(SEEDS), help="only this one: its results are kept in --runs")
     arguments = parser.parse_args()
-    runs = [train(seed, arguments.runs) for seed in range(SEEDS)]
-    opened = [trained(run, "cpu") for run in runs]
-    dataset, plan = opened[0][1], study.Plan()
-    experiment = study.Augmentation([model for model, _ in opened], dataset, plan, arguments.runs / "augment")
-    found: dict[study.Trial, float] = {}
-    for trial, accuracy in experiment.run(study.trials(SIZES, SEEDS), study.settings(runs, dataset.digest(), plan)):
-        found[trial] = accuracy
-        print(f"seed {trial.seed}  {trial.n:>5} {trial.images:<28}{accuracy:.4f}", flush=True)
+    if arguments.seed is not None:
+        trials_of(arguments.seed, arguments.runs)
+        return
+    found = {trial: value for seed in range(SEEDS) for trial, value in trials_of(seed, arguments.runs).items()}
     save("mnist_modnet_augment.csv", [{**asdict(trial), "accuracy": value} for trial, value in found.items()])
     save("mnist_modnet_gains.csv", gains(found))
     title = "MNIST: what images made by ModNet add, 5 seeds"
