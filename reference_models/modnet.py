@@ -91,7 +91,11 @@ class ModNet(Generative):
     Config = Config
     paper = "Basart (2017), master's thesis, University of Chicago, chapter 2"
     images = (3, 32, 32)
-    quick = MappingProxyType({"steps": 1200, "width": 16})
+    quick = MappingProxyType(
+        {"steps": 400, "width": 16, "batch_size": 50, "generator_steps": 1, "learning_rate": 2e-3, "dropout": 0.0,
+         "reach": 2.0, "l1": 0.2, "classifier": "shared", "label_generated": False, "inner_labels": True,
+         "instance_noise": 1.0, "noise_decay": 0.5, "frozen_layers": 0}
+    )  # fmt: skip
     low = -1.0
 
     def __init__(self, config: Config, dataset: Dataset, device: torch.device) -> None:
