@@ -46,6 +46,9 @@ class Config:
     learning_rate: float = hp(2e-4, "of Adam; unstated, ours (DCGAN's)")
     adam_betas: tuple[float, float] = hp((0.5, 0.999), "unstated; ours (DCGAN's)")
     output: str = hp("clip", "clip (Section 2.5.1) or tanh (Figure 2.5): how x + delta is brought into [-1, 1]")
+    reach: float = hp(
+        1.0, "largest delta; Section 2.5.1: tanh, so 1, half of the way from black to white; 2 is all of it"
+    )
     l1: float = hp(1.0, "lambda of Eq. 2.7: 1 with the mean, 1e-5 to 1e-3 with the sum; Section 2.6")
     l1_norm: str = hp("mean", "mean or sum over an image's numbers; Section 2.6 has both")
     classifier: str = hp("separate", "separate or shared with the discriminator; Section 2.5.1 has both")
@@ -88,7 +91,11 @@ class ModNet(Generative):
     Config = Config
     paper = "Basart (2017), master's thesis, University of Chicago, chapter 2"
     images = (3, 32, 32)
-    quick = MappingProxyType({"steps": 1200, "width": 16})
+    quick = MappingProxyType(
+        {"steps": 400, "width": 16, "batch_size": 50, "generator_steps": 1, "learning_rate": 2e-3, "dropout": 0.0,
+         "reach": 2.0, "l1": 0.2, "classifier": "shared", "label_generated": False, "inner_labels": True,
+         "instance_noise": 1.0, "noise_decay": 0.5, "frozen_layers": 0}
+    )  # fmt: skip
     low = -1.0
 
     def __init__(self, config: Config, dataset: Dataset, device: torch.device) -> None:
@@ -98,7 +105,7 @@ class ModNet(Generative):
         self.sources = dataset.train.images  # what samples are made from
         channels, classes, c = dataset.shape[0], dataset.classes, config
         unet = UNet(channels, classes, c.width, c.depth, c.dropout, c.inner_labels)
-        self.generator = Modifier(unet, c.output)
+        self.generator = Modifier(unet, c.output, c.reach)
         shared = c.classifier == "shared"
         self.discriminator = stack(dataset.shape, 1 + classes * shared, c.width)
         own = None if shared or c.pretrained else stack(dataset.shape, classes, c.width)

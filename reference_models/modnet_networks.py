@@ -78,18 +78,19 @@ def doubled(n: int, m: int, norm: bool, dropout: float) -> nn.Sequential:
 
 
 class Modifier(nn.Module):
-    """Images in [-1, 1] and target labels -> the images with the U-Net's delta added, in [-1, 1].
+    """Images in [-1, 1] and target labels -> the images with `reach` times the U-Net's delta added, in [-1, 1].
 
+    With a reach of 2 black can become white; with the thesis's 1 it becomes grey at most.
     `output` says how the sum is bounded: clip (an image whose delta is 0 stays as it is; outside the range gradients
     go straight through) or tanh (Figure 2.5; it makes every image paler, whatever the delta).
     """
 
-    def __init__(self, unet: UNet, output: str) -> None:
+    def __init__(self, unet: UNet, output: str, reach: float = 1.0) -> None:
         super().__init__()
-        self.unet, self.output = unet, output
+        self.unet, self.output, self.reach = unet, output, reach
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        changed = images + self.unet(images, labels)
+        changed = images + self.reach * self.unet(images, labels)
         return changed.tanh() if self.output == "tanh" else clipped(changed)
 
 

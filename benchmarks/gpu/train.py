@@ -54,6 +54,7 @@ JOBS = {
     "cifar10-vae": ("vae-conv", *CIFAR10, "--steps", "40000", "--amp", *FAST, *GRIDS),
     "faces-introvae-128": (*FACES_128, "--amp", *FAST, *GRIDS, "--flip"),
     "faces-introvae-64": (*FACES_64, "--amp", *FAST, *GRIDS, "--flip"),
+    "cifar10-modnet": ("modnet", *CIFAR10, "--no-label-generated", "--reach", "2", "--amp", *FAST, *GRIDS),
     "mnist-dcgan": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS),
     "mnist-dcgan-small": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS, "--small"),
     "mnist-dcgan-weak": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS, "--weak"),

@@ -137,6 +137,17 @@ def test_an_image_whose_delta_is_zero_stays_as_it_is(build, shape):
     assert (model.modify(levels, np.array([3, 4, 5])) == levels).all()
 
 
+@pytest.mark.parametrize(("reach", "level"), [(1.0, 127), (2.0, 255)])
+def test_black_becomes_grey_at_most_unless_the_reach_is_longer(modnet, reach, level):
+    """The largest delta, everywhere: -1 + 1 is the middle of the range."""
+    model = modnet(reach=reach)
+    last = model.generator.unet.up[-1][1]
+    torch.nn.init.zeros_(last.weight)
+    torch.nn.init.constant_(last.bias, 100.0)
+    changed = model.modify(np.zeros((1, 1, 8, 8), np.uint8), np.zeros(1, np.int64))
+    assert np.abs(changed.astype(int) - level).max() <= 1
+
+
 def test_with_tanh_a_zero_delta_makes_the_image_paler(modnet, digits):
     model = modnet(output="tanh")
     torch.nn.init.zeros_(model.generator.unet.up[-1][1].weight)
