@@ -80,7 +80,6 @@ class Config:
     variant: str = hp("sgan", f"one of {', '.join(VARIANTS)}; Section 4.5, the last from Section 3.2")
     stacks: int = hp(2, "Section 4; 1 to 3: 3 has the encoder's second pool between images and fc3")
     steps: int = hp(311_700, "encoder, then 200 passes a stage, code: two stacks and joint; 100,000 a stage less")
-    encoder_steps: int = hp(11_700, "of the encoder, at first; the others are shared evenly by the stages; see it")
     encoder_steps: int = hp(11_700, "of the encoder, at first, by its own recipe; the stages share the others evenly")
     encoder: str = hp("", "run of sgan-encoder, or weights it exported, to start from; without, it is trained first")
     mirror: bool = hp(True, "training images of the encoder; Section 4: CIFAR-10 only, so not for 28 x 28; SVHN: no")
