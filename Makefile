@@ -1,12 +1,16 @@
 # Two commands do all the set-up on a machine that has Python, make and the package registry:
 #   make demo    score embedded real images against four sample sets, and write a report
 #   make test    run the test suite
+# Two more try the papers' claims again (docs/papers.md); they need the data packs in ../shared/data:
+#   make papers-train    every training run that the claims need; hours on a CPU, goes on where it was stopped
+#   make papers          the claims, from those runs; half an hour at most
+#   make leaderboards    benchmarks/leaderboards/*.md from the records there; pages in runs/boards/
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint papers papers-train leaderboards clean
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled files are kept: the next run starts sooner
 
@@ -20,6 +24,25 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
+
+papers-train: export OMP_NUM_THREADS := 1
+papers-train: $(READY)
+	$(BIN)/python benchmarks/thesis/density.py modes
+	$(BIN)/python benchmarks/thesis/density.py corruptions
+	for script in mnist_models mnist_acgan acgan_resolutions acgan_classes mnist_sgan mnist_modnet mnist_modnet_augment \
+	    introvae_faces; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	$(BIN)/python -m reference_models train gan-10 --preset quick --dataset ../shared/data/mnist_train.npz \
+	    --test-set ../shared/data/mnist_test.npz --out runs/mnist/gan-10-0 --seed 0 --device cpu --resume
+
+papers: $(READY)
+	$(BIN)/python benchmarks/papers/page.py --measure
+
+leaderboards: $(READY)
+	mkdir -p runs/boards
+	for board in $(notdir $(patsubst %/,%,$(wildcard benchmarks/leaderboards/*/))); do rm -f runs/boards/$$board.sqlite; \
+	    $(BIN)/genmetrics leaderboard add benchmarks/leaderboards/$$board/*.json --board runs/boards/$$board.sqlite && \
+	    $(BIN)/genmetrics leaderboard build --board runs/boards/$$board.sqlite --out runs/boards/$$board && \
+	    cp runs/boards/$$board/leaderboard.md benchmarks/leaderboards/$$board.md || exit 1; done
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

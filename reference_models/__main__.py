@@ -1,8 +1,9 @@
-"""python -m reference_models: list, train, sample, evaluate, export."""
+"""python -m reference_models: list, train, sample, evaluate, export, and the experiments of some of the models."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 import json
 from pathlib import Path
@@ -12,10 +13,16 @@ import click
 
 from genmetrics._checks import DataError, UnknownNameError, unknown_name
 from genmetrics.records import write_atomically
-from reference_models import flags
+from reference_models import flags, looking
 from reference_models.models import MODELS
 
 TRAIN_IMAGES = 10_000  # at most, for the "real data" column of `evaluate`
+
+ELSEWHERE = {  # command -> the file it is in
+    "interpret": "modnet_commands",
+    "augment": "modnet_commands",
+    "memorisation": "modnet_commands",
+}
 
 
 class Cli(click.Group):
@@ -28,6 +35,14 @@ class Cli(click.Group):
             raise click.UsageError(str(error)) from None
         except DataError as error:
             raise click.ClickException(str(error)) from None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        return getattr(importlib.import_module(f"reference_models.{ELSEWHERE[cmd_name]}"), cmd_name)
 
 
 class OneCommandPerModel(click.Group):
@@ -122,7 +137,7 @@ def train_command(name: str) -> click.Command:
         device: str,
         **given: Any,
     ) -> None:
-        from reference_models import checkpoints, data, monitor, parallel, training
+        from reference_models import checkpoints, class_splits, data, monitor, parallel, training
 
         config = flags.resolve(cls.Config(**(cls.quick if preset == "quick" else {})), given)
         loop = flags.resolve(training.Loop(), given)
@@ -130,13 +145,28 @@ def train_command(name: str) -> click.Command:
         chosen = training.choose_device(device)
         with parallel.group(chosen):
             images = data.load(datasets, test_set, side)
-            model = models.build(name, config, images, chosen, seed)
-            watch = monitor.watchers(watching, out, images, hasattr(model, "sample")) if parallel.rank() == 0 else ()
-            training.check(model, loop)
+            splits = class_splits.wanted(config, images.classes)
+            parts = class_splits.parts(out, images, seed, splits)
+            for part in parts:
+                checkpoints.possible(config, len(part.dataset.train))
+
+            def ready(part: class_splits.Part) -> tuple[Any, tuple[Any, ...]]:
+                model = models.build(name, config, part.dataset, chosen, part.seed)
+                training.check(model, loop)
+                own = (watching, part.folder, part.dataset, hasattr(model, "sample"))
+                return model, monitor.watchers(*own) if parallel.rank() == 0 else ()
+
+            first = ready(parts[0])
             if parallel.rank() == 0:
                 checkpoints.start(out, name, config, loop, images, (datasets, test_set, side), seed, resume=resume)
+                class_splits.keep(out, splits)
             parallel.wait()
-            training.train(model, images, out, seed=seed, every=checkpoint_every, loop=loop, watch=watch)
+            for part in parts:
+                if part.title and parallel.rank() == 0:
+                    click.echo(part.title, err=True)
+                model, watch = first if part is parts[0] else ready(part)
+                own = {"seed": part.seed, "every": checkpoint_every, "loop": loop, "watch": watch}
+                training.train(model, part.dataset, part.folder, **own)
         click.echo(f"{name}: {config.steps} steps done, saved in {out}", err=True)
 
     return train
@@ -179,11 +209,21 @@ def evaluate(run: Path, as_json: bool, n: int, extractor: str | None, seed: int,
     """How well the model in RUN does on images that it was not trained on.
 
     Accuracy of a classifier, the ELBO of a VAE; of any generator the usual panel of genmetrics: samples against test
-    images, with training images for the "real data" column.
+    images, with training images for the "real data" column. Of a generator that knows classes: are they seen in its
+    samples (class_accuracy), and how alike are samples of one class (ms_ssim_within)?
     """
     model, dataset = trained(run, device)
     result = model.evaluate(dataset, seed) if hasattr(model, "evaluate") else {}
-    record = scored(model, dataset, n, extractor, seed) if hasattr(model, "sample") else None
+    record = None
+    if hasattr(model, "sample"):
+        from reference_models.conditional import class_scores, labelled_samples
+        from reference_models.monitor import suitable_extractor
+
+        images, labels = labelled_samples(model, n, seed)
+        name = extractor or suitable_extractor(dataset.shape)
+        if model.classes:
+            result |= class_scores(images, labels, name, dataset.classes, model.device.type)
+        record = scored(images, dataset, name, seed, model.device.type)
     if as_json:
         click.echo(json.dumps({**result, **({"record": record.as_dict()} if record else {})}, indent=2))
         return
@@ -195,15 +235,14 @@ def evaluate(run: Path, as_json: bool, n: int, extractor: str | None, seed: int,
         print_record(record, stdout())
 
 
-def scored(model: Any, dataset: Any, n: int, extractor: str | None, seed: int) -> Any:
-    """The record of n samples."""
+def scored(images: Any, dataset: Any, extractor: str, seed: int, device: str) -> Any:
+    """The record of these samples."""
     import genmetrics as gm
-    from reference_models.monitor import last_channel, suitable_extractor
+    from reference_models.monitor import last_channel
 
     some = dataset.train.images[:TRAIN_IMAGES]
-    real, samples, train = (last_channel(images) for images in (dataset.test.images, model.sample(n, seed), some))
-    name = extractor or suitable_extractor(dataset.shape)
-    return gm.evaluate(real, samples, train, extractor=name, seed=seed, device=model.device.type)
+    real, samples, train = (last_channel(part) for part in (dataset.test.images, images, some))
+    return gm.evaluate(real, samples, train, extractor=extractor, seed=seed, device=device)
 
 
 @main.command()
@@ -220,25 +259,38 @@ def export(run: Path, path: Path) -> None:
 
 
 def trained(run: Path, device: str) -> tuple[Any, Any]:
-    """The model of a run at its last checkpoint, and the data that it was trained on.
+    """The model of a run at its last checkpoint, and the data that it was trained on: of its classes alone.
 
     Raises:
         DataError: the folder holds no run or no checkpoint, or its data set has changed.
     """
-    from reference_models import checkpoints, data, models, training
+    from reference_models import checkpoints, class_splits, data, models, training
 
     settings = checkpoints.read_settings(run)
     dataset = data.load(settings["dataset"], settings["test_set"], settings["side"])
     if dataset.digest() != settings["dataset_sha256"]:
         raise DataError(f"{dataset.name} is no longer the data that {run} was trained on")
-    if not (run / checkpoints.CHECKPOINT).exists():
-        raise DataError(f"{run} holds no checkpoint yet; continue it with `train {settings['model']} --resume`")
     config = flags.from_json(models.find(settings["model"]).Config, settings["config"])
-    loop = flags.from_json(training.Loop, settings["loop"])
-    model = models.build(settings["model"], config, dataset, training.choose_device(device), settings["seed"])
-    training.prepare(model, dataclasses.replace(loop, compile=False, cuda_graphs=False))
-    checkpoints.load_checkpoint(model, run / checkpoints.CHECKPOINT)
-    return model, dataset
+    config = config.restored() if hasattr(config, "restored") else config
+    loop = dataclasses.replace(flags.from_json(training.Loop, settings["loop"]), compile=False, cuda_graphs=False)
+    splits, found = class_splits.kept(run), []
+    for part in class_splits.parts(run, dataset, settings["seed"], splits):
+        path = part.folder / checkpoints.CHECKPOINT
+        if not path.exists():
+            raise DataError(
+                f"{part.folder} holds no checkpoint yet; continue with `train {settings['model']} --resume`"
+            )
+        model = models.build(settings["model"], config, part.dataset, training.choose_device(device), part.seed)
+        training.prepare(model, loop)
+        checkpoints.load_checkpoint(model, path)
+        found.append(model)
+    if splits:
+        return class_splits.Ensemble(found, splits), class_splits.covered(dataset, splits)
+    return found[0], dataset
+
+
+for command in (looking.reconstruct, looking.interpolate, looking.curves):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -63,12 +63,12 @@ def shown(value: Any) -> str:
 
 
 def from_json(config: type, settings: dict[str, Any]) -> Any:
-    """The dataclass that was written as JSON, where tuples became lists.
+    """The dataclass that was written as JSON, where tuples became lists; what it lacks came later and is the default.
 
     Raises:
-        DataError: a setting that this version does not have, or lacks one.
+        DataError: a setting that this version does not have.
     """
-    names = {f.name for f in dataclasses.fields(config)}
-    if names != set(settings):
-        raise DataError(f"settings {sorted(names ^ set(settings))} are not those of this version; train it again")
+    unknown = set(settings) - {f.name for f in dataclasses.fields(config)}
+    if unknown:
+        raise DataError(f"settings {sorted(unknown)} are not those of this version; train it again")
     return config(**{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()})

@@ -108,6 +108,7 @@ class ImprovedGAN(Generative):
     paper = "Salimans et al. (2016), arXiv:1606.03498"
     images = (3, 32, 32)
     averaged = ("generator", "discriminator")
+    semi_supervised = True
     quick = MappingProxyType({"steps": 300, "narrow": 4, "learning_rate": 3e-3, "batch_size": 64})
 
     def __init__(self, config: Config, dataset: Dataset, device: torch.device) -> None:

@@ -22,10 +22,14 @@ MODELS = {
     "dcgan": "dcgan:DCGAN",
     "improved-gan": "improved_gan:ImprovedGAN",
     "wgan-gp": "wgan_gp:WGANGP",
+    "modnet": "modnet:ModNet",
+    "acgan": "acgan:ACGAN",
+    "sgan": "sgan:SGAN",
     "vae": "vae:VAE",
     "vae-10": "vae_ais:VAE10",
     "vae-50": "vae_ais:VAE50",
     "vae-conv": "vae_conv:ConvolutionalVAE",
+    "introvae": "introvae:IntroVAE",
 }
 
 
@@ -51,6 +55,12 @@ def build(name: str, config: Any, dataset: Dataset, device: torch.device, seed: 
 
     from reference_models import training
 
+    missing = int((dataset.train.labels < 0).sum())
+    if missing and not getattr(find(name), "semi_supervised", False):
+        raise DataError(
+            f"{dataset.name}: {missing} of {len(dataset.train)} training images have no label (y is -1), which {name} "
+            "does not allow; leave them out"
+        )
     with training.own_random_numbers(device):
         torch.manual_seed(seed)
         try:

@@ -18,6 +18,7 @@ from reference_models.flags import hp
 
 LOG, GRIDS = "log.jsonl", "grids"
 SIDE = 8  # samples in a row of a grid, and rows
+ALIKE_IMAGES = 100  # samples a class for MS-SSIM
 COLLAPSED = 0.3  # samples less spread out than this share of the real images' spread are warned of
 EXTRACTORS = {(8, 8): "digits-cnn", (28, 28): "mnist-cnn"}  # for grey images of these sizes; else the pixels
 
@@ -33,6 +34,7 @@ class Watching:
     metrics_every: int = hp(1000, "steps between them")
     metrics_images: int = hp(1000, "samples and test images that they are computed from")
     extractor: str = hp("", "feature network for them; by default one that suits the images, or the pixels")
+    ms_ssim_every: int = hp(0, "steps between mean MS-SSIM of samples, class by class (AC-GAN, Figure 5); 0: none")
 
 
 def watchers(w: Watching, out: Path, dataset: Dataset, generates: bool) -> tuple[Any, ...]:
@@ -41,10 +43,11 @@ def watchers(w: Watching, out: Path, dataset: Dataset, generates: bool) -> tuple
     Raises:
         DataError: pictures or scores asked of a classifier, or TensorBoard is not installed.
     """
-    if (w.grid_every or w.metrics) and not generates:
-        raise DataError("a classifier makes no samples: leave --grid-every and --metrics out")
+    if (w.grid_every or w.metrics or w.ms_ssim_every) and not generates:
+        raise DataError("a classifier makes no samples: leave --grid-every, --metrics and --ms-ssim-every out")
     board = [tensorboard(out)] if w.tensorboard else []
     found: list[Any] = [Scores(w, dataset)] if w.metrics else []
+    found += [Alike(w.ms_ssim_every, dataset)] if w.ms_ssim_every else []
     found += [Log(out / LOG, w.log_every)] if w.log_every else []
     found += [Grids(out / GRIDS, w.grid_every, board)] if w.grid_every else []
     return (*found, *(Board(writer, max(w.log_every, 1)) for writer in board))
@@ -156,6 +159,46 @@ class Scores:
                 "the generator may have collapsed",
                 file=sys.stderr,
             )
+
+
+class Alike:
+    """Mean MS-SSIM of random pairs of samples of the same latents, put among the numbers of the step.
+
+    With classes: 100 pairs of 100 samples in each, their mean `ms_ssim`, and that of each class, `ms_ssim_0` on. If
+    the mean comes to the largest of a real class after it was below, or ends there, that is warned of once.
+    """
+
+    def __init__(self, every: int, dataset: Dataset) -> None:
+        self.every, self.dataset, self.warned, self.varied = every, dataset, False, False
+        self.largest: float | None = None
+
+    def __call__(self, model: Any, step: int, shown: dict[str, float]) -> None:
+        if step % self.every and step != model.config.steps:
+            return
+        parts = list(model.samples(ALIKE_IMAGES * (model.classes or 10), seed=0))
+        images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        found = diversity(images, labels if model.classes else None)
+        shown["ms_ssim"] = found.value
+        shown |= {f"ms_ssim_{name}": row["value"] for name, row in found.per_class.items()}
+        if self.largest is None:
+            real = diversity(self.dataset.test.images, self.dataset.test.labels if model.classes else None)
+            self.largest = max((row["value"] for row in real.per_class.values()), default=real.value)
+        if found.value < self.largest:
+            self.varied = True
+        elif not self.warned and (self.varied or step == model.config.steps):
+            self.warned = True
+            print(
+                f"step {step}: mean MS-SSIM of samples is {found.value:.3f}, not below the {self.largest:.3f} of the "
+                "least varied real class; the generator may have collapsed",
+                file=sys.stderr,
+            )
+
+
+def diversity(images: np.ndarray, labels: np.ndarray | None) -> Any:
+    """Mean MS-SSIM of 100 pairs a class, or of 1,000 where there are no classes."""
+    import genmetrics as gm
+
+    return gm.ms_ssim_diversity(images, labels, pairs=1000 if labels is None else 100)
 
 
 def suitable_extractor(shape: tuple[int, int, int]) -> str:

@@ -149,13 +149,16 @@ def channels_first(images: np.ndarray, path: str) -> np.ndarray:
 
 
 def as_labels(labels: np.ndarray, n: int, path: str) -> np.ndarray:
-    """Class numbers, one per image.
+    """Class numbers, one per image; -1 where the label is missing.
 
     Raises:
-        DataError: not n whole numbers from 0.
+        DataError: not n whole numbers from -1.
     """
-    if labels.shape != (n,) or labels.dtype.kind not in "iu" or (n and labels.min() < 0):
-        raise DataError(f"{path}: y has shape {labels.shape}, dtype {labels.dtype}; expected {n} class numbers from 0")
+    if labels.shape != (n,) or labels.dtype.kind not in "iu" or (n and labels.min() < -1):
+        raise DataError(
+            f"{path}: y has shape {labels.shape}, dtype {labels.dtype}; expected {n} class numbers from 0, or -1 for a "
+            "missing label"
+        )
     return labels.astype(np.int64)
 
 

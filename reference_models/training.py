@@ -12,8 +12,9 @@ A model is a class with
     evaluate(dataset, seed)     numbers on images that it was not trained on; generative models may leave it out
     sample(n, seed)             uint8 images (n, c, h, w), where it generates
 
-and may read `progress`, the fraction of the training done, for its schedules. Models that generate share
-`reference_models.generative.Generative`.
+and may read `progress`, the fraction of the training done, for its schedules; may have `seen`, the training images
+with the labels that it is to see, and `semi_supervised`, if images without labels (-1) are welcome. Models that
+generate share `reference_models.generative.Generative`.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def train(
     path, steps = out / CHECKPOINT, model.config.steps
     average = prepare(model, loop)
     done = load_checkpoint(model, path) if path.exists() else 0
-    resident = to_device(dataset.train, model.device)
+    resident = to_device(getattr(model, "seen", dataset.train), model.device)
     shown: dict[str, float] = {}
     first = parallel.rank() == 0
     with progress_bar(show and first) as bar, own_random_numbers(model.device):

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 
 from genmetrics.extractors.digits_vae import Decoder
 from reference_models import parallel
+from reference_models.autoencoding import Autoencoding
 from reference_models.classifiers import cosine
 from reference_models.data import Dataset
 from reference_models.flags import hp
-from reference_models.generative import Generative, update
+from reference_models.generative import update
 from reference_models.training import own_random_numbers
 
 
@@ -84,7 +85,7 @@ def negative_log_likelihood(error: Tensor, pixels: int, log_variance: Tensor) ->
     return error / (2 * log_variance.exp()) + pixels / 2 * (math.log(2 * math.pi) + log_variance)
 
 
-class VAE(Generative):
+class VAE(Autoencoding):
     Config = Config
     paper = "Kingma & Welling (2014), arXiv:1312.6114"
     images = (1, 8, 8)

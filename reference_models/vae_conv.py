@@ -3,6 +3,7 @@
 Networks of residual blocks as IntroVAE (Huang et al., 2018, arXiv:1807.06358, Appendix) has them, trained as that
 paper pretrains: squared error, summed over pixels, plus KL, both of weight 1; which is a fixed variance of 1/2.
 Sides are 4 times a power of 2; images of 28 x 28 are framed in black to 32 x 32 inside the networks.
+`introvae` trains the same networks as their own discriminator.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from reference_models.data import Dataset
 from reference_models.flags import hp
 from reference_models.vae import VAE, Noise
 
-CHANNELS = {32: (64, 128, 256), 64: (64, 128, 256, 512), 128: (16, 32, 64, 128, 256)}
+CHANNELS = {  # of the encoder, by the side of the images: 1024 and 256 from IntroVAE's paper and code, the others ours
+    32: (64, 128, 256),
+    64: (64, 128, 256, 512),
+    128: (16, 32, 64, 128, 256),
+    256: (32, 64, 128, 256, 512, 512),
+    512: (32, 64, 128, 256, 512, 512, 512),
+    1024: (16, 32, 64, 128, 256, 512, 512, 512),
+}
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,23 @@ def decoder(channels: int, widths: Sequence[int], latent_dim: int, frame: int) -
     return nn.Sequential(*start, *layers, ResBlock(widths[0], widths[0]), last, nn.ZeroPad2d(-frame))
 
 
+def networks(name: str, dataset: Dataset, latent_dim: int, narrow: int) -> tuple[Encoder, nn.Sequential]:
+    """Encoder and decoder for the images of a data set, their channels divided by `narrow`.
+
+    Raises:
+        DataError: no networks are known for images of this size.
+    """
+    channels, side, _ = dataset.shape
+    inside, frame = (32, 2) if side == 28 else (side, 0)
+    if dataset.shape[2] != side or inside not in CHANNELS:
+        raise DataError(
+            f"{name} makes images of 28, {', '.join(map(str, CHANNELS))} pixels a side; "
+            f"{dataset.name} has {dataset.shape}; --side crops and resizes them"
+        )
+    widths = [width // narrow for width in CHANNELS[inside]]
+    return Encoder(channels, widths, latent_dim, frame), decoder(channels, widths, latent_dim, frame)
+
+
 class ConvolutionalVAE(VAE):
     Config = Config
     paper = "Kingma & Welling (2014), arXiv:1312.6114; networks of arXiv:1807.06358"
@@ -81,15 +106,6 @@ class ConvolutionalVAE(VAE):
     quick = MappingProxyType({"steps": 1000, "narrow": 4, "latent_dim": 32, "learning_rate": 1e-3})
 
     def make_networks(self, config: Config, dataset: Dataset) -> None:
-        channels, side, _ = dataset.shape
-        inside, frame = (32, 2) if side == 28 else (side, 0)
-        if dataset.shape[2] != side or inside not in CHANNELS:
-            raise DataError(
-                f"vae-conv makes images of 28, {', '.join(map(str, CHANNELS))} pixels a side; "
-                f"{dataset.name} has {dataset.shape}"
-            )
-        widths = [width // config.narrow for width in CHANNELS[inside]]
-        self.encoder = Encoder(channels, widths, config.latent_dim, frame)
-        self.decoder = decoder(channels, widths, config.latent_dim, frame)
+        self.encoder, self.decoder = networks("vae-conv", dataset, config.latent_dim, config.narrow)
         self.noise = Noise(0.5).requires_grad_(False)  # squared error / (2 * 0.5)
         self.kl_weight = config.kl_weight

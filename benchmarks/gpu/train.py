@@ -30,6 +30,11 @@ FAST = ("--channels-last", "--compile")
 GRIDS = ("--grid-every", "20000", "--log-every", "100")
 DCGAN = ("dcgan", *CIFAR10, "--batch-size", "64", "--learning-rate", "5e-4", "--amp", "--channels-last", *GRIDS)
 IMPROVED = ("improved-gan", *CIFAR10, "--steps", "100000", *FAST, *GRIDS)
+FACES = os.environ.get("FACES", "faces")  # a folder or zip of faces of 128 pixels or more
+FACES_128 = ("introvae", "--dataset", FACES, "--side", "128", "--latent-dim", "256", "--paper", "--beta", "0.5")
+FACES_64 = ("introvae", "--dataset", f"{DATA}/celeba10k_jpeg.npz", "--side", "64", "--steps", "100000")
+ACGAN = ("acgan", *CIFAR10, *FAST, "--ms-ssim-every", "1000")
+SGAN = ("sgan", *CIFAR10, "--channels-last", *GRIDS)
 JOBS = {
     "cifar10-wrn-16-4": ("wrn", *CIFAR10, "--steps", "60000", "--amp", *FAST, "--log-every", "100"),
     "cifar10-dcgan": (*DCGAN, "--cuda-graphs", "--steps", "70000"),
@@ -37,7 +42,19 @@ JOBS = {
     "cifar10-improved-gan": IMPROVED,
     "cifar10-improved-gan-weak": (*IMPROVED, "--weak"),
     "cifar10-wgan-gp": ("wgan-gp", *CIFAR10, *FAST, *GRIDS),
+    "cifar10-acgan": (*ACGAN, *GRIDS),
+    "cifar10-acgan-side16": (*ACGAN, *GRIDS, "--side", "16"),
+    "cifar10-sgan": (*SGAN, "--steps", "311700"),
+    "cifar10-sgan-no-entropy": (*SGAN, "--steps", "311700", "--no-bottom-entropy"),
+    "cifar10-sgan-no-joint": (*SGAN, "--steps", "211700", "--variant", "no-joint"),
+    "cifar10-sgan-adv-cond-ent": (*SGAN, "--steps", "111700", "--variant", "adv-cond-ent"),
+    "cifar10-sgan-adv-cond": (*SGAN, "--steps", "111700", "--variant", "adv-cond"),
+    "cifar10-sgan-adv-ent": (*SGAN, "--steps", "100000", "--variant", "adv-ent"),
+    "cifar10-sgan-adv": (*SGAN, "--steps", "100000", "--variant", "adv"),
     "cifar10-vae": ("vae-conv", *CIFAR10, "--steps", "40000", "--amp", *FAST, *GRIDS),
+    "faces-introvae-128": (*FACES_128, "--amp", *FAST, *GRIDS, "--flip"),
+    "faces-introvae-64": (*FACES_64, "--amp", *FAST, *GRIDS, "--flip"),
+    "cifar10-modnet": ("modnet", *CIFAR10, "--no-label-generated", "--reach", "2", "--amp", *FAST, *GRIDS),
     "mnist-dcgan": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS),
     "mnist-dcgan-small": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS, "--small"),
     "mnist-dcgan-weak": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS, "--weak"),

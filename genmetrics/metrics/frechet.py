@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from genmetrics._checks import as_features, blocks, same_width
 from genmetrics.intervals import random_halves, second_order_corrected, variance_of_mean
-from genmetrics.metrics.gaussians import Gaussian, rounding_of_roots, singular, singular_values, squared_singular_values
+from genmetrics.metrics.gaussians import (
+    Gaussian,
+    between,
+    rounding_of_roots,
+    singular,
+    singular_values,
+    squared_singular_values,
+)
 from genmetrics.metrics.moments import Moments
 from genmetrics.records import Estimate
 
@@ -82,7 +89,7 @@ def influence_by_cholesky(a: Gaussian, b: Gaussian) -> tuple[float, NDArray[np.f
     if a.few or b.few or not (a.moments.varying.all() and b.moments.varying.all()) or a.moments.root is None:
         return None
     root = a.moments.root
-    squared, axes = np.linalg.eigh(root.T @ (b.covariance @ root))
+    squared, axes = np.linalg.eigh(between(root, b.covariance))
     shift, s = b.mean - a.mean, np.sqrt(squared.clip(min=0))
     distance = float(shift @ shift) + a.total_variance + b.total_variance - 2 * float(s.sum())
     if rounding_of_roots(squared.clip(min=0)) > TOLERANCE * distance:

@@ -77,14 +77,25 @@ def squared_singular_values(a: Gaussian, b: Gaussian) -> NDArray[np.float64] | N
         a, b = b, a
     both = b.moments.varying if a.few else a.moments.varying & b.moments.varying
     rank = min(a.largest_rank, b.largest_rank, int(both.sum()))
-    if a.few:
-        root, covariance = a.factor, b.covariance
-    else:
-        root, kept = a.moments.root, a.moments.varying
-        covariance = b.covariance if kept.all() else b.covariance[np.ix_(kept, kept)]
-    if root is None or rank == 0:
+    if rank == 0:
         return None
-    return np.linalg.eigvalsh(root.T @ (covariance @ root))[-rank:].clip(min=0)
+    if a.few:
+        return np.linalg.eigvalsh(a.factor.T @ (b.covariance @ a.factor))[-rank:].clip(min=0)
+    root, kept = a.moments.root, a.moments.varying
+    covariance = b.covariance if kept.all() else b.covariance[np.ix_(kept, kept)]
+    return None if root is None else np.linalg.eigvalsh(between(root, covariance))[-rank:].clip(min=0)
+
+
+def between(root: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """L^T S L of a lower triangular L and a symmetric S, in its lower triangle; what is above that is left as it was.
+
+    In half the time of two products, since LAPACK knows that L is a triangle and the result symmetric.
+    """
+    from scipy.linalg.lapack import dsygst  # pyright: ignore[reportAttributeAccessIssue]
+
+    product, failed = dsygst(covariance.T, root, itype=2, lower=1)
+    assert not failed
+    return product
 
 
 def rounding_of_roots(squared: NDArray[np.float64]) -> float:

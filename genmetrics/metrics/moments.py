@@ -88,9 +88,12 @@ class Moments:
 
         Made once: each further set that is compared with this one then costs two products and one eigensolve.
         """
+        from scipy.linalg import cholesky
+
+        kept = self.varying
+        covariance = self.covariance if kept.all() else self.covariance[np.ix_(kept, kept)]
         try:
-            root = np.linalg.cholesky(self.covariance[np.ix_(self.varying, self.varying)])
-            return root.astype(np.float64, copy=False)
+            return cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
         except np.linalg.LinAlgError:
             return None
 

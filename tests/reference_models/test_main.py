@@ -13,10 +13,15 @@ from PIL import Image
 
 from genmetrics.extractors.digits_cnn import DigitsCNN
 from reference_models import saving
-from reference_models.__main__ import main
+from reference_models.__main__ import main, trained
 from reference_models.models import MODELS, find
 
-SMALLER = {"wgan-gp": ("--architecture", "resnet"), "dcgan": ("--ema", 0.5), "wrn": ("--flip",)}
+SMALLER = {
+    "wgan-gp": ("--architecture", "resnet"),
+    "dcgan": ("--ema", 0.5),
+    "wrn": ("--flip",),
+    "introvae": ("--margin", 5, "--pretrain-steps", 1, "--log-every", 1, "--grid-every", 2, "--narrow", 16),
+}
 
 
 def run(*arguments):
@@ -147,6 +152,48 @@ def test_export_writes_weights_that_the_network_loads(runs, tmp_path):
     DigitsCNN().load_state_dict(safetensors.torch.load_file(tmp_path / "w.safetensors"), strict=True)
 
 
+def test_reconstructions_stand_below_test_images_and_their_error_is_that_of_all_of_them(runs, tmp_path):
+    picture = tmp_path / "pairs.png"
+    found = json.loads(run("reconstruct", runs / "introvae", "--out", picture, "--n", 3, "--json").stdout)
+    assert found["images"] == 4
+    value, low, high = found["squared_error"]["mean of q(z|x)"]
+    assert low < value < high
+    model, dataset = trained(runs / "introvae", "cpu")
+    assert value == pytest.approx(model.squared_errors(dataset.test.images).mean())
+    rows = np.asarray(Image.open(picture))
+    assert rows.shape == (2 * 33 - 1, 3 * 33 - 1, 3)
+    shown = [rows[:32, 33 * i : 33 * i + 32].transpose(2, 0, 1) for i in range(3)]
+    places = [next(k for k, image in enumerate(dataset.test.images) if (image == x).all()) for x in shown]
+    below = [rows[33:, 33 * i : 33 * i + 32].transpose(2, 0, 1) for i in range(3)]
+    assert (model.decode(model.encode(dataset.test.images[places])[0]) == np.stack(below)).all()
+    assert "squared error of 4 test images" in run("reconstruct", runs / "introvae", "--out", picture).stdout
+
+
+def test_paths_lead_from_one_test_image_to_another(runs, tmp_path):
+    picture = tmp_path / "paths.png"
+    arguments = ("interpolate", runs / "introvae", "--out", picture, "--pairs", 2, "--steps", 3)
+    assert run(*arguments).exit_code == 0
+    rows = np.asarray(Image.open(picture)).transpose(2, 0, 1)
+    model, dataset = trained(runs / "introvae", "cpu")
+    cells = [[rows[:, 33 * i : 33 * i + 32, 33 * j : 33 * j + 32] for j in range(5)] for i in range(2)]
+    test = dataset.test.images
+    ends = [[next(k for k, x in enumerate(test) if (x == row[j]).all()) for j in (0, 4)] for row in cells]
+    assert len({*ends[0], *ends[1]}) == 4
+    latents, _ = model.encode(test[ends[0]])
+    expected = model.decode(np.stack([latents[0], latents.mean(0), latents[1]]))
+    assert np.abs(np.stack(cells[0][1:4]).astype(int) - expected).max() <= 1
+
+
+def test_curves_draw_what_was_logged(runs, tmp_path):
+    assert run("curves", runs / "introvae", "--out", tmp_path / "c.svg").exit_code == 0
+    text = (tmp_path / "c.svg").read_text()
+    assert all(name in text for name in ("squared error", "kl real", "kl sample", "margin"))
+    assert text.count("<image") == 2  # samples after steps 2 and 3
+    assert run("curves", runs / "introvae", "--out", tmp_path / "c.png").exit_code == 0
+    with Image.open(tmp_path / "c.png") as picture:
+        assert picture.width > picture.height
+
+
 def test_a_trained_classifier_is_the_same_after_reading_it_back(runs):
     first, second = (run("evaluate", runs / "digits-cnn", "--json").stdout for _ in range(2))
     assert first == second
@@ -193,6 +240,10 @@ def wrong(runs, tmp_path):
         (["train", "vae", "--dataset", "digits", "--out", new, "--ema", 1.5], 1, "below 1, got 1.5"),
         (["sample", runs / "digits-cnn", "--n", 1, "--out", "s.npz"], 1, "generates no images"),
         (["evaluate", new], 1, "holds no run"),
+        (["reconstruct", runs / "dcgan", "--out", new], 1, "without an encoder"),
+        (["interpolate", runs / "introvae", "--out", new], 1, "8 pairs need 16 test images, and there are 4"),
+        (["curves", new, "--out", "c.svg"], 1, "holds no run"),
+        (["curves", runs / "wrn", "--out", "c.svg"], 1, "train with --log-every"),
         (["evalute", new], 2, "evaluate"),
         (["export", runs / "vae", not_empty / "file" / "w.safetensors"], 1, "cannot write"),
     ]

@@ -1,0 +1,103 @@
+"""How do m, alpha and beta change IntroVAE? The sweep of its Appendix D, one setting at a time about the usual ones.
+
+For every setting a run (one that was stopped goes on): how far reconstructions of test images are, how sharp and how
+different from each other samples are beside test images, whether the KL of real images stayed below m.
+
+    python benchmarks/introvae_sweep.py faces.npz --runs runs/sweep --steps 600 --pretrain-steps 200   # a CPU
+    python benchmarks/introvae_sweep.py folder/ --side 128 --runs runs/sweep --preset paper --device cuda
+
+m is a multiple of the KL of pretraining (`--margins`), or given (`--absolute-margins`, without pretraining). Other
+flags go to `train introvae`. Writes results/introvae_sweep.csv and docs/pictures/introvae_sweep.png, or where --out
+says: a row of samples for each setting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from genmetrics.records import write_atomically
+from reference_models.__main__ import main as reference_models
+from reference_models.__main__ import trained
+from reference_models.autoencoding import gradient_energy
+from reference_models.monitor import LOG, grid, png, spread
+from reference_models.monitor import rows as rows_of
+
+HERE = Path(__file__).parent
+CENTRE = {"margin_ratio": 1.15, "alpha": 0.25, "beta": 1.0}
+SHOWN = 16
+
+
+def settings(arguments: argparse.Namespace) -> list[dict[str, float]]:
+    """The usual ones first, then each with one of them changed."""
+    margin = "margin" if arguments.absolute_margins else "margin_ratio"
+    grids = {
+        margin: arguments.absolute_margins or arguments.margins,
+        "alpha": arguments.alphas,
+        "beta": arguments.betas,
+    }
+    centre = {**CENTRE, **({"margin": arguments.absolute_margins[0]} if arguments.absolute_margins else {})}
+    found = [centre]
+    for name, values in grids.items():
+        found += [{**centre, name: value} for value in values if value != centre[name]]
+    return found
+
+
+def train(chosen: dict[str, float], arguments: argparse.Namespace, more: list[str]) -> Path:
+    """The folder of a finished run."""
+    out = arguments.runs / "_".join(f"{name}-{value:g}" for name, value in chosen.items())
+    flags = [word for name, value in chosen.items() for word in (f"--{name.replace('_', '-')}", f"{value:g}")]
+    words = ["train", "introvae", "--dataset", arguments.dataset, "--out", str(out), "--resume", "--log-every", "1"]
+    reference_models.main([*words, "--preset", arguments.preset, *flags, *more], standalone_mode=False)
+    return out
+
+
+def measured(run: Path, device: str) -> tuple[dict[str, float], np.ndarray]:
+    """What a run ended with, and samples."""
+    model, dataset = trained(run, device)
+    test = dataset.test.images
+    samples = model.sample(len(test), seed=0)
+    rows = [row for row in rows_of(run / LOG) if "margin" in row]
+    return {
+        "m": model.margin.m.item(),
+        "squared_error_test": float(model.squared_errors(test).mean()),
+        "sharpness": float(gradient_energy(samples).mean() / gradient_energy(test).mean()),
+        "spread": spread(samples) / spread(test),
+        "kl_real": float(np.mean([row["kl_real"] for row in rows[-max(1, len(rows) // 10) :]])),
+        "share_below_margin": float(np.mean([row["kl_real"] < row["margin"] for row in rows])),
+    }, samples[:SHOWN]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset")
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--preset", default="quick")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--margins", type=float, nargs="+", default=[1.15, 0.8, 2.0], help="times the pretraining KL")
+    parser.add_argument("--absolute-margins", type=float, nargs="+", default=None, help="the first is the usual one")
+    parser.add_argument("--alphas", type=float, nargs="+", default=[0.1, 0.25, 1.0])
+    parser.add_argument("--betas", type=float, nargs="+", default=[0.25, 1.0, 4.0])
+    parser.add_argument("--out", type=Path, default=None, help="PATH.csv and PATH.png instead")
+    arguments, more = parser.parse_known_args()
+    rows, pictures = [], []
+    for chosen in settings(arguments):
+        run = train(chosen, arguments, [*more, "--device", arguments.device])
+        found, samples = measured(run, arguments.device)
+        rows.append({**chosen, **{name: f"{value:.4g}" for name, value in found.items()}})
+        pictures.append(samples)
+        print(*(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
+    table = (arguments.out or HERE / "results" / "introvae_sweep").with_suffix(".csv")
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    picture = arguments.out or HERE.parent / "docs" / "pictures" / "introvae_sweep"
+    write_atomically(picture.with_suffix(".png"), png(grid(np.concatenate(pictures), SHOWN)))
+
+
+if __name__ == "__main__":
+    main()

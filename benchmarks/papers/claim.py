@@ -1,0 +1,162 @@
+"""A claim of a paper, what was found when it was tried again, and how both are shown.
+
+Every script beside this file tries one claim: `CLAIM` says it, `measure()` gives a `Finding`, and running the script
+prints both, writes ../results/papers/NAME.csv and draws docs/pictures/papers_NAME.png. page.py makes docs/papers.md of
+the files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from scipy.stats import t
+
+BENCHMARKS = Path(__file__).resolve().parents[1]
+REPO = BENCHMARKS.parent
+RESULTS = BENCHMARKS / "results"
+FOUND = RESULTS / "papers"
+RUNS = Path(os.environ.get("GENMETRICS_RUNS", REPO / "runs"))
+sys.path[:0] = [str(REPO), str(BENCHMARKS)]
+
+import packs as packs  # noqa: E402 (found on the path above)
+
+Verdict = Literal["holds", "does not hold", "cannot tell here"]
+FIELDS = ("what", "value", "low", "high", "published")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a paper says, and how it is tried here."""
+
+    paper: str  # with its arXiv number
+    where: str  # section, figure or table
+    says: str  # one sentence
+    protocol: str  # one sentence or two: data, models, numbers of images, what is measured
+    why: str = ""  # where it does not hold, or cannot be told: the reason, after a second look
+
+
+class Row(NamedTuple):
+    """One number, its 95% interval if there is one, and what the paper printed in its place."""
+
+    what: str
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+    published: str = ""
+
+
+class Finding(NamedTuple):
+    rows: list[Row]
+    verdict: Verdict
+    sentence: str  # how the numbers decide
+
+
+def decided(low: float, high: float, by: float = 0.0) -> Verdict:
+    """Whether a quantity that the claim puts above `by` is there, by its interval."""
+    if low > by:
+        return "holds"
+    return "does not hold" if high < by else "cannot tell here"
+
+
+def all_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """Of a claim with several parts: it holds if all do, and does not if one does not."""
+    found = set(verdicts)
+    return next((v for v in ("does not hold", "cannot tell here") if v in found), "holds")
+
+
+def over_seeds(what: str, values: Iterable[float], published: str = "") -> Row:
+    """The mean over seeds, with Student's 95% interval."""
+    x = np.asarray(list(values), dtype=float)
+    half = float(t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5) if len(x) > 1 else float("nan")
+    mean = float(x.mean())
+    return Row(f"{what} (mean of {len(x)} seeds)", mean, mean - half, mean + half, published)
+
+
+def read(name: str) -> list[dict[str, str]]:
+    """Rows of a table in ../results.
+
+    Raises:
+        SystemExit: it is not there; which command makes it is in `make papers-train`.
+    """
+    file = RESULTS / name
+    if not file.exists():
+        raise SystemExit(f"{file} is missing; `make papers-train` makes it")
+    with file.open(newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def write(name: str, finding: Finding) -> Path:
+    """The numbers, one a line; the verdict and its sentence stand in the last line, with date and machine."""
+    FOUND.mkdir(parents=True, exist_ok=True)
+    file = FOUND / f"{name}.csv"
+    with file.open("w", newline="") as opened:
+        writer = csv.writer(opened, lineterminator="\n")
+        writer.writerow(FIELDS)
+        writer.writerows([row.what, *(f"{x:.6g}" for x in row[1:4]), row.published] for row in finding.rows)
+        made = f"{date.today().isoformat()}, {os.cpu_count()} cores"
+        writer.writerow([finding.verdict, "", "", "", f"{finding.sentence} ({made})"])
+    return file
+
+
+def kept(name: str) -> Finding:
+    """What `write` wrote."""
+    with (FOUND / f"{name}.csv").open(newline="") as opened:
+        *rows, last = list(csv.DictReader(opened))
+    numbers = [Row(r["what"], float(r["value"]), float(r["low"]), float(r["high"]), r["published"]) for r in rows]
+    return Finding(numbers, last["what"], last["published"])  # pyright: ignore[reportArgumentType]
+
+
+def shown(row: Row) -> tuple[str, str]:
+    """The number and its interval as text."""
+    interval = f"[{row.low:.4g}, {row.high:.4g}]" if np.isfinite(row.low) else ""
+    return f"{row.value:.4g}", interval
+
+
+def draw(name: str, rows: list[Row]) -> None:
+    """The numbers with their intervals, one below another."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(6.4, 0.6 + 0.28 * len(rows)), layout="constrained")
+    places = np.arange(len(rows))[::-1]
+    values = np.array([row.value for row in rows])
+    low, high = (np.array([getattr(row, side) for row in rows]) for side in ("low", "high"))
+    errors = np.nan_to_num(np.stack([values - low, high - values])).clip(min=0)
+    axis.errorbar(values, places, xerr=errors, fmt="o", ms=4, capsize=2, color="#1f5fa8")
+    axis.set_yticks(places, [row.what for row in rows], fontsize=8)
+    axis.set_ylim(-0.6, len(rows) - 0.4)
+    axis.tick_params(axis="x", labelsize=8)
+    axis.grid(axis="x", color="#ddd")
+    axis.set_axisbelow(True)
+    figure.savefig(REPO / "docs" / "pictures" / f"papers_{name}.png", dpi=80)
+    plt.close(figure)
+
+
+def main(script: str, claim: Claim, measure: Callable[[], Finding]) -> None:
+    """Try the claim, tell, and keep what was found."""
+    parser = argparse.ArgumentParser(description=f"{claim.paper}, {claim.where}: {claim.says}")
+    parser.parse_args()
+    name, finding = Path(script).stem, measure()
+    print(f"{claim.paper}, {claim.where}\n  {claim.says}\n  {claim.protocol}")
+    for row in finding.rows:
+        value, interval = shown(row)
+        print(f"    {row.what:<56} {value:>10}  {interval:<22} {row.published}")
+    print(f"  {finding.verdict.upper()}: {finding.sentence}\n")
+    write(name, finding)
+    draw(name, finding.rows)
+
+
+def floats(rows: Iterable[Mapping[str, Any]], key: str) -> list[float]:
+    """A column."""
+    return [float(row[key]) for row in rows]
