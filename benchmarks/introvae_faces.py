@@ -43,7 +43,7 @@ N, SHOWN, SIDE = 2_000, 16, 32
 MODELS = {"introvae": (), "vae": ("--vae",)}  # settings besides the quick preset
 METRICS = ("frechet", "precision", "recall")
 EXTRACTOR = "resnet20"
-EVERY = {"checkpoint": "100", "log": "1", "grid": "250"}  # steps
+EVERY = {"checkpoint": "100", "log": "1", "grid": "100"}  # steps
 
 
 def faces(runs: Path) -> Path:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Z95 = 1.959964
+FAR = 5  # a number that has been so many times its median is drawn on a logarithmic axis
+INK = "#23272e"
 SHOWN_AT = 6  # steps at which `curves` shows samples
 COLOURS = ("#0f6e78", "#b5651d", "#7a4fa3", "#8a8f98", "#a23b3b", "#3b6ea2")
 
@@ -161,11 +163,14 @@ def evenly(files: list[Path], n: int) -> list[Path]:
 
 
 def draw(axes: Axes, title: str, names: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    """Each number against steps; a margin as a dashed line."""
+    """Each number against steps, on a logarithmic axis where it falls a long way; a margin as a dashed line on top."""
     for name, colour in zip(names, itertools.cycle(COLOURS), strict=False):
         points = [(row["step"], row[name]) for row in rows if name in row]
-        style = {"linestyle": (0, (4, 3))} if name == "margin" else {}
-        axes.plot(*zip(*points, strict=True), color=colour, linewidth=1, label=name.replace("_", " "), **style)
+        style = {"linestyle": (0, (4, 3)), "color": INK, "zorder": 3} if name == "margin" else {"color": colour}
+        axes.plot(*zip(*points, strict=True), linewidth=1, label=name.replace("_", " ").replace("kl", "KL"), **style)
+        values = [value for _, value in points]
+        if min(values) > 0 and max(values) > FAR * np.median(values):
+            axes.set_yscale("log")
     axes.set_title(title)
     axes.set_xlabel("steps")
     if len(names) > 1:
