@@ -7,8 +7,8 @@ different from each other samples are beside test images, whether the KL of real
     python benchmarks/introvae_sweep.py folder/ --side 128 --runs runs/sweep --preset paper --device cuda
 
 m is a multiple of the KL of pretraining (`--margins`), or given (`--absolute-margins`). The first of each grid is the
-usual one. Other flags go to `train introvae`. Writes results/introvae_sweep.csv and docs/pictures/introvae_sweep.png, or where --out
-says: a row of samples for each setting.
+usual one. Other flags go to `train introvae`. Writes results/introvae_sweep.csv and, a row of samples for each setting,
+docs/pictures/introvae_sweep.png; or where --out says.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def measured(run: Path, device: str) -> tuple[dict[str, float], np.ndarray]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("dataset")
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--preset", default="quick")
