@@ -4,8 +4,11 @@ Synthesis", arXiv:1807.06358: a variational autoencoder whose encoder E tells re
 KL(x) is that of q(z|x) = E(x) to N(0, I), summed over z, a mean over the batch; x_r is the reconstruction of x, x_p a
 sample from the prior; AE is the squared error of x_r, summed over pixels, a mean over the batch:
 
-    encoder:    KL(x) + alpha ([m - KL(x_r)]+ + [m - KL(x_p)]+) + beta AE        x_r and x_p held fixed; Eq. 11
-    generator:  alpha_generator (KL(x_r) + KL(x_p)) + beta AE                     Eq. 12
+    encoder:   KL(x) + alpha ([m - KL(x_r)]+ + [m - KL(x_p)]+) + beta AE
+
+    generator: alpha_generator (KL(x_r) + KL(x_p)) + beta AE
+
+These are Eq. 11, with x_r and x_p held fixed in the hinges, and Eq. 12.
 
 By default as in the authors' code (github.com/hhb072/IntroVAE): alpha_generator = 0.5 whatever alpha is. `--paper` has
 one alpha for both and AE / 2. In both the hinge is that of the mean KL of a batch. Networks are those of `vae-conv`.

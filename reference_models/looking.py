@@ -58,7 +58,7 @@ def reconstruct(run: Path, out: Path, n: int, as_json: bool, seed: int, device: 
 
     model, dataset = autoencoder(run, device)
     images = dataset.test.images
-    errors = {"mean of q(z|x)": model.squared_errors(images), "sample of q(z|x)": model.squared_errors(images, seed)}
+    errors = {"mean": model.squared_errors(images), "sample": model.squared_errors(images, seed)}
     some = np.random.default_rng(seed).permutation(len(images))[:n]
     rebuilt = model.decode(model.encode(images[some])[0])
     pairs = zip(in_rows(images[some]), in_rows(rebuilt), strict=True)
@@ -69,7 +69,8 @@ def reconstruct(run: Path, out: Path, n: int, as_json: bool, seed: int, device: 
         click.echo(json.dumps({"images": len(images), "squared_error": found}, indent=2))
         return
     for name, (value, low, high) in found.items():
-        click.echo(f"squared error of {len(images)} test images, from the {name}: {value:.4g} [{low:.4g}, {high:.4g}]")
+        z = {"mean": "the mean", "sample": "a sample"}[name]
+        click.echo(f"squared error of {len(images)} test images, z {z} of q(z|x): {value:.4g} [{low:.4g}, {high:.4g}]")
 
 
 def in_rows(images: np.ndarray, columns: int = 16) -> list[np.ndarray]:

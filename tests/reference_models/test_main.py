@@ -156,7 +156,7 @@ def test_reconstructions_stand_below_test_images_and_their_error_is_that_of_all_
     picture = tmp_path / "pairs.png"
     found = json.loads(run("reconstruct", runs / "introvae", "--out", picture, "--n", 3, "--json").stdout)
     assert found["images"] == 4
-    value, low, high = found["squared_error"]["mean of q(z|x)"]
+    value, low, high = found["squared_error"]["mean"]
     assert low < value < high
     model, dataset = trained(runs / "introvae", "cpu")
     assert value == pytest.approx(model.squared_errors(dataset.test.images).mean())
