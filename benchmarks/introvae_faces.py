@@ -116,7 +116,7 @@ def row(name: str, seed: int, record: gm.Record, numbers: dict[str, float]) -> d
     for metric in METRICS:
         score = record[metric]
         found |= {metric: score.value, f"{metric}_low": score.low, f"{metric}_high": score.high}
-    return {**found, "frechet_of_real": record["frechet"].real_data, **numbers}
+    return {**found, "frechet_of_real": (record["frechet"].baseline or {}).get("value"), **numbers}
 
 
 def differences(records: dict[tuple[str, int], gm.Record]) -> list[dict[str, object]]:
