@@ -6,9 +6,9 @@ different from each other samples are beside test images, whether the KL of real
     python benchmarks/introvae_sweep.py faces.npz --runs runs/sweep --steps 600 --pretrain-steps 200   # a CPU
     python benchmarks/introvae_sweep.py folder/ --side 128 --runs runs/sweep --preset paper --device cuda
 
-m is a multiple of the KL of pretraining (`--margins`), or given (`--absolute-margins`, without pretraining). Other
-flags go to `train introvae`. Writes results/introvae_sweep.csv and docs/pictures/introvae_sweep.png, or where --out
-says: a row of samples for each setting.
+m is a multiple of the KL of pretraining (`--margins`), or given (`--absolute-margins`). The first of each grid is the
+usual one. Other flags go to `train introvae`. Writes results/introvae_sweep.csv and, a row of samples for each setting,
+docs/pictures/introvae_sweep.png; or where --out says.
 """
 
 from __future__ import annotations
@@ -27,23 +27,16 @@ from reference_models.monitor import LOG, grid, png, spread
 from reference_models.monitor import rows as rows_of
 
 HERE = Path(__file__).parent
-CENTRE = {"margin_ratio": 1.15, "alpha": 0.25, "beta": 1.0}
 SHOWN = 16
 
 
 def settings(arguments: argparse.Namespace) -> list[dict[str, float]]:
-    """The usual ones first, then each with one of them changed."""
-    margin = "margin" if arguments.absolute_margins else "margin_ratio"
-    grids = {
-        margin: arguments.absolute_margins or arguments.margins,
-        "alpha": arguments.alphas,
-        "beta": arguments.betas,
-    }
-    centre = {**CENTRE, **({"margin": arguments.absolute_margins[0]} if arguments.absolute_margins else {})}
-    found = [centre]
-    for name, values in grids.items():
-        found += [{**centre, name: value} for value in values if value != centre[name]]
-    return found
+    """The usual ones, the first of each grid, then each with one of them changed."""
+    given = arguments.absolute_margins
+    grids = {"margin" if given else "margin_ratio": given or arguments.margins}
+    grids |= {"alpha": arguments.alphas, "beta": arguments.betas}
+    usual = {name: values[0] for name, values in grids.items()}
+    return [usual, *({**usual, name: value} for name, values in grids.items() for value in values[1:])]
 
 
 def train(chosen: dict[str, float], arguments: argparse.Namespace, more: list[str]) -> Path:
@@ -72,15 +65,17 @@ def measured(run: Path, device: str) -> tuple[dict[str, float], np.ndarray]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("dataset")
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--margins", type=float, nargs="+", default=[1.15, 0.8, 2.0], help="times the pretraining KL")
-    parser.add_argument("--absolute-margins", type=float, nargs="+", default=None, help="the first is the usual one")
-    parser.add_argument("--alphas", type=float, nargs="+", default=[0.1, 0.25, 1.0])
-    parser.add_argument("--betas", type=float, nargs="+", default=[0.25, 1.0, 4.0])
+    parser.add_argument("--absolute-margins", type=float, nargs="+", default=None, help="m itself")
+    parser.add_argument("--alphas", type=float, nargs="+", default=[0.25, 0.1, 1.0])
+    parser.add_argument("--betas", type=float, nargs="+", default=[1.0, 0.25, 4.0])
     parser.add_argument("--out", type=Path, default=None, help="PATH.csv and PATH.png instead")
     arguments, more = parser.parse_known_args()
     rows, pictures = [], []

@@ -4,8 +4,11 @@ Synthesis", arXiv:1807.06358: a variational autoencoder whose encoder E tells re
 KL(x) is that of q(z|x) = E(x) to N(0, I), summed over z, a mean over the batch; x_r is the reconstruction of x, x_p a
 sample from the prior; AE is the squared error of x_r, summed over pixels, a mean over the batch:
 
-    encoder:    KL(x) + alpha ([m - KL(x_r)]+ + [m - KL(x_p)]+) + beta AE        x_r and x_p held fixed; Eq. 11
-    generator:  alpha_generator (KL(x_r) + KL(x_p)) + beta AE                     Eq. 12
+    encoder:   KL(x) + alpha ([m - KL(x_r)]+ + [m - KL(x_p)]+) + beta AE
+
+    generator: alpha_generator (KL(x_r) + KL(x_p)) + beta AE
+
+These are Eq. 11, with x_r and x_p held fixed in the hinges, and Eq. 12.
 
 By default as in the authors' code (github.com/hhb072/IntroVAE): alpha_generator = 0.5 whatever alpha is. `--paper` has
 one alpha for both and AE / 2. In both the hinge is that of the mean KL of a batch. Networks are those of `vae-conv`.
@@ -34,6 +37,7 @@ from reference_models.generative import descend, parameters, update
 from reference_models.vae import kl_to_standard_normal, squared_error
 from reference_models.vae_conv import networks
 
+PLAYERS = ("encoder", "generator")
 CHOSEN_IN = 10  # the last tenth of pretraining, over whose steps the KL is averaged
 
 
@@ -101,7 +105,7 @@ class IntroVAE(Autoencoding):
         {"steps": 600, "pretrain_steps": 200, "batch_size": 32, "learning_rate": 1e-3, "latent_dim": 32, "narrow": 4}
         | {"margin_ratio": 1.4}
     )
-    compilable = ("encoder", "generator")
+    compilable = ("encoder",)  # a step walks the generator's graph twice; compiled, its buffers may go after once
     panels = MappingProxyType(  # of `curves`, as Figure 5 has them
         {"squared error": ("squared_error",), "KL": ("kl_real", "kl_reconstruction", "kl_sample", "margin")}
     )
@@ -120,12 +124,12 @@ class IntroVAE(Autoencoding):
             network.to(device)
         self.optimisers = {
             name: torch.optim.Adam(self.networks[name].parameters(), config.learning_rate, config.adam_betas)
-            for name in self.compilable
+            for name in PLAYERS
         }
 
     def step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
         """One update of both networks: as a plain VAE while pretraining, then the encoder's and the generator's."""
-        for name in self.compilable:
+        for name in PLAYERS:
             self.networks[name].train()
         images = next(batches)[0] / 255
         done = round(self.progress * self.config.steps)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Z95 = 1.959964
+FAR = 5  # a number that has been so many times its median is drawn on a logarithmic axis
+INK = "#23272e"
 SHOWN_AT = 6  # steps at which `curves` shows samples
 COLOURS = ("#0f6e78", "#b5651d", "#7a4fa3", "#8a8f98", "#a23b3b", "#3b6ea2")
 
@@ -56,7 +58,7 @@ def reconstruct(run: Path, out: Path, n: int, as_json: bool, seed: int, device: 
 
     model, dataset = autoencoder(run, device)
     images = dataset.test.images
-    errors = {"mean of q(z|x)": model.squared_errors(images), "sample of q(z|x)": model.squared_errors(images, seed)}
+    errors = {"mean": model.squared_errors(images), "sample": model.squared_errors(images, seed)}
     some = np.random.default_rng(seed).permutation(len(images))[:n]
     rebuilt = model.decode(model.encode(images[some])[0])
     pairs = zip(in_rows(images[some]), in_rows(rebuilt), strict=True)
@@ -67,7 +69,8 @@ def reconstruct(run: Path, out: Path, n: int, as_json: bool, seed: int, device: 
         click.echo(json.dumps({"images": len(images), "squared_error": found}, indent=2))
         return
     for name, (value, low, high) in found.items():
-        click.echo(f"squared error of {len(images)} test images, from the {name}: {value:.4g} [{low:.4g}, {high:.4g}]")
+        z = {"mean": "the mean", "sample": "a sample"}[name]
+        click.echo(f"squared error of {len(images)} test images, z {z} of q(z|x): {value:.4g} [{low:.4g}, {high:.4g}]")
 
 
 def in_rows(images: np.ndarray, columns: int = 16) -> list[np.ndarray]:
@@ -161,11 +164,14 @@ def evenly(files: list[Path], n: int) -> list[Path]:
 
 
 def draw(axes: Axes, title: str, names: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    """Each number against steps; a margin as a dashed line."""
+    """Each number against steps, on a logarithmic axis where it falls a long way; a margin as a dashed line on top."""
     for name, colour in zip(names, itertools.cycle(COLOURS), strict=False):
         points = [(row["step"], row[name]) for row in rows if name in row]
-        style = {"linestyle": (0, (4, 3))} if name == "margin" else {}
-        axes.plot(*zip(*points, strict=True), color=colour, linewidth=1, label=name.replace("_", " "), **style)
+        style = {"linestyle": (0, (4, 3)), "color": INK, "zorder": 3} if name == "margin" else {"color": colour}
+        axes.plot(*zip(*points, strict=True), linewidth=1, label=name.replace("_", " ").replace("kl", "KL"), **style)
+        values = [value for _, value in points]
+        if min(values) > 0 and max(values) > FAR * np.median(values):
+            axes.set_yscale("log")
     axes.set_title(title)
     axes.set_xlabel("steps")
     if len(names) > 1:

@@ -9,11 +9,10 @@ import pytest
 
 
 def test_the_sweep_changes_one_setting_at_a_time():
-    given = {"margins": [1.15, 2.0], "alphas": [0.1, 0.25], "betas": [1.0, 4.0]}
-    found = introvae_sweep.settings(Namespace(**given, absolute_margins=None))
-    centre = introvae_sweep.CENTRE
-    assert found[0] == centre
-    changed = [{k: v for k, v in settings.items() if v != centre[k]} for settings in found[1:]]
+    given = {"margins": [1.15, 2.0], "alphas": [0.25, 0.1], "betas": [1.0, 4.0]}
+    usual, *others = introvae_sweep.settings(Namespace(**given, absolute_margins=None))
+    assert usual == {"margin_ratio": 1.15, "alpha": 0.25, "beta": 1.0}
+    changed = [{k: v for k, v in settings.items() if v != usual[k]} for settings in others]
     assert changed == [{"margin_ratio": 2.0}, {"alpha": 0.1}, {"beta": 4.0}]
     found = introvae_sweep.settings(Namespace(**given, absolute_margins=[50.0, 100.0]))
     assert [settings["margin"] for settings in found] == [50, 100, 50, 50]

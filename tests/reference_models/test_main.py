@@ -156,7 +156,7 @@ def test_reconstructions_stand_below_test_images_and_their_error_is_that_of_all_
     picture = tmp_path / "pairs.png"
     found = json.loads(run("reconstruct", runs / "introvae", "--out", picture, "--n", 3, "--json").stdout)
     assert found["images"] == 4
-    value, low, high = found["squared_error"]["mean of q(z|x)"]
+    value, low, high = found["squared_error"]["mean"]
     assert low < value < high
     model, dataset = trained(runs / "introvae", "cpu")
     assert value == pytest.approx(model.squared_errors(dataset.test.images).mean())
@@ -187,7 +187,7 @@ def test_paths_lead_from_one_test_image_to_another(runs, tmp_path):
 def test_curves_draw_what_was_logged(runs, tmp_path):
     assert run("curves", runs / "introvae", "--out", tmp_path / "c.svg").exit_code == 0
     text = (tmp_path / "c.svg").read_text()
-    assert all(name in text for name in ("squared error", "kl real", "kl sample", "margin"))
+    assert all(name in text for name in ("squared error", "KL real", "KL sample", "margin"))
     assert text.count("<image") == 2  # samples after steps 2 and 3
     assert run("curves", runs / "introvae", "--out", tmp_path / "c.png").exit_code == 0
     with Image.open(tmp_path / "c.png") as picture:
