@@ -71,17 +71,17 @@ def save(name: str, rows: list[dict[str, Any]]) -> None:
 
 def sentence(rows: list[dict[str, Any]]) -> str:
     """What is wanted and what the thesis says, against the numbers."""
-    by = {
-        name: [row for row in rows if row["number"] == name] for name in ("label_changed", "target_seen", "own_source")
-    }
-    least = min(row["low"] for row in by["target_seen"])
+    by = {name: [row for row in rows if row["number"] == name] for name in dict.fromkeys(r["number"] for r in rows)}
+    least = min(row["low"] for row in by["label_changed"])
     changed = "for every seed" if least >= WANTED else "NOT for every seed"
-    always = all(row["value"] == 1 for row in by["own_source"])
-    most = max(row["high"] for row in by["own_source"])
-    copying = "and it is" if always else f"but it is not: at most {most:.1%} (upper end of the intervals)"
+    values = {name: [row["value"] for row in found] for name, found in by.items()}
+    target, own, delta = (values[name] for name in ("target_seen", "own_source", "mean_change"))
+    always = "so it is here" if min(own) == 1 else "here it is not"
     return (
-        f"{JUDGE} sees the target in at least {WANTED:.0%} of the changed test digits {changed} (lowest end of the "
-        f"intervals: {least:.1%}). The thesis says that a changed image is always nearest to its own source, {copying}."
+        f"ModNet changes the label that {JUDGE} sees in at least {WANTED:.0%} of the test digits {changed} (lowest end "
+        f"of the intervals: {least:.1%}); {JUDGE} sees the very target in {min(target):.1%} to {max(target):.1%}. Mean "
+        f"|delta| {min(delta):.1f} to {max(delta):.1f} of 255 grey levels. The thesis says that a changed image is "
+        f"always nearest to its own source; {always}: {min(own):.1%} to {max(own):.1%}."
     )
 
 
