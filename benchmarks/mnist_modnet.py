@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from figures import save as save_picture
 
+from genmetrics.records import write_atomically
 from reference_models import given
 from reference_models.__main__ import main as reference_models
 from reference_models.__main__ import trained
@@ -45,20 +47,21 @@ def train(seed: int, runs: Path) -> Path:
     return out
 
 
-def questions(run: Path, seed: int) -> tuple[dict[str, Mean], bytes]:
-    """What a run answers, and its picture."""
-    model, dataset = trained(run, "cpu")
-    judge = classify_by(given.classifier(JUDGE, dataset.shape, dataset.classes), model.device)
-    found = fooling(model, judge, dataset.test, seed)
-    own = fooling(model, model.classify, dataset.test, seed).numbers
-    near = copies(model, dataset.train, NEIGHBOURS, seed, lambda items, *_: items)
-    title = f"Original, delta and result; what {JUDGE} sees before and after"
-    numbers = {**found.numbers, **near.numbers, "own_classifier_target_seen": own["target_seen"]}
-    return numbers, fooling_sheet(found, 32, title)
-
-
-def rows_of(numbers: dict[str, Mean], seed: int) -> list[dict[str, Any]]:
-    return [{"seed": seed, "number": name, **asdict(mean)} for name, mean in numbers.items()]
+def questions(run: Path, seed: int) -> tuple[list[dict[str, Any]], bytes]:
+    """What a run answers, and its picture; kept in the run folder."""
+    kept = run / "answers.json", run / "fooling.png"
+    if not all(path.exists() for path in kept):
+        model, dataset = trained(run, "cpu")
+        judge = classify_by(given.classifier(JUDGE, dataset.shape, dataset.classes), model.device)
+        found = fooling(model, judge, dataset.test, seed)
+        near = copies(model, dataset.train, NEIGHBOURS, seed, lambda items, *_: items)
+        own = Mean.of(model.classify(found.changed) == found.targets)
+        numbers = {**found.numbers, **near.numbers, "own_classifier_target_seen": own}
+        title = f"Original, delta and result; what {JUDGE} sees before and after"
+        write_atomically(kept[1], fooling_sheet(found, 32, title))
+        rows = [{"seed": seed, "number": name, **asdict(mean)} for name, mean in numbers.items()]
+        write_atomically(kept[0], json.dumps(rows).encode())
+    return json.loads(kept[0].read_text()), kept[1].read_bytes()
 
 
 def save(name: str, rows: list[dict[str, Any]]) -> None:
@@ -91,12 +94,13 @@ def main() -> None:
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for seed in SEEDS:
-        numbers, picture = questions(train(seed, arguments.runs), seed)
-        rows += rows_of(numbers, seed)
+        answers, picture = questions(train(seed, arguments.runs), seed)
+        rows += answers
         if seed == SEEDS[0]:
             save_picture("mnist_modnet.png", picture)
-        for name, mean in numbers.items():
-            print(f"seed {seed}  {name:<28}{mean.value:9.4f}  95% [{mean.low:.4f}, {mean.high:.4f}]", flush=True)
+        for row in answers:
+            interval = f"[{row['low']:.4f}, {row['high']:.4f}]"
+            print(f"seed {seed}  {row['number']:<28}{row['value']:9.4f}  95% {interval}", flush=True)
     save("mnist_modnet.csv", rows)
     print(sentence(rows))
 
