@@ -245,7 +245,7 @@ def check(config: Config, dataset: Dataset) -> None:
     if config.freeze and not config.pretrained:
         raise DataError("a frozen classifier has to be trained already: name it with --pretrained")
     if config.pretrained and config.classifier == "shared":
-        raise DataError("a pretrained classifier is a network of its own; leave --classifier shared out")
+        raise DataError("a pretrained classifier is a network of its own: add --classifier separate")
     if not 1 <= config.depth <= 8 or min(config.discriminator_steps, config.generator_steps) < 1:
         raise DataError("depth must lie between 1 and 8, and both players need at least 1 update a step")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from genmetrics.reports.curves import COLOURS
 from genmetrics.reports.plots import INK, MUTED, REAL, RULE, figure, svg
@@ -36,7 +37,9 @@ def fooling_sheet(found: Fooling, shown: int, title: str) -> bytes:
                            color=INK if hit else MUTED, pad=2)  # fmt: skip
         file = io.BytesIO()
         drawn.savefig(file, format="png", dpi=90, facecolor="white", metadata={"Software": None})
-    return file.getvalue()
+    small = io.BytesIO()
+    Image.open(file).convert("L" if found.original.shape[1] == 1 else "RGB").save(small, "PNG", optimize=True)
+    return small.getvalue()
 
 
 def triple(original: NDArray[np.uint8], changed: NDArray[np.uint8]) -> NDArray[np.uint8]:

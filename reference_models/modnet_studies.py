@@ -18,7 +18,7 @@ from reference_models.classifiers import AT_ONCE
 from reference_models.data import Images
 from reference_models.modnet import ModNet, other_labels
 
-QUERIES = 250  # images whose nearest neighbours are looked for at a time
+QUERIES = 2000  # images whose nearest neighbours are looked for at a time
 
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
 Classify = Callable[[NDArray[np.uint8]], NDArray[np.int64]]  # uint8 images (n, c, h, w) -> labels (n,)
