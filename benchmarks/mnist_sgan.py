@@ -42,10 +42,10 @@ CSV, PAGE = REPO / "benchmarks" / "results" / "mnist_sgan.csv", REPO / "docs" / 
 MARKS = "<!-- written by benchmarks/mnist_sgan.py -->", "<!-- end -->"
 MNIST = ("--dataset", f"{packs.DATA}/mnist_train.npz", "--test-set", f"{packs.DATA}/mnist_test.npz")
 SEEDS = (0, 1, 2)  # declared before the first run; what is quick was chosen with seed 100
-UPDATES = 700  # of every generator
+UPDATES = 600  # of every generator
 ENCODER: tuple[str, ...] = ("--steps", "500", "--batch-size", "64")
 SMALLER: tuple[str, ...] = ()  # settings of every GAN besides the quick preset
-N = 3000
+N = 2000
 NETWORK = "mnist-cnn"
 
 

@@ -91,8 +91,8 @@ class Config:
     joint_weight: float = hp(0.01, "CIFAR-10 code: of the loss of a stack for the generators above; MNIST code: 0")
     paper_loss: bool = hp(False, "Eq. 4 and 5 instead of the code's losses")
     generator_steps: int = hp(0, "a discriminator step; 0: as the code, 1 for 28 x 28, else 1, 3, 5 or 7 by D's loss")
-    noise: int = hp(0, "numbers in every z; 0: as the code, 50, and 16 of the bottom generator for 32 x 32")
-    narrow: int = hp(1, "ours; divides the maps of convolutions in generators and discriminators")
+    noise: int = hp(0, "numbers in z of the bottom generator; 0: as the code, 50, for 32 x 32 16; the others have 50")
+    narrow: int = hp(1, "ours; divides maps of convolutions, and hidden units of the networks of features")
 
     def restored(self) -> Config:
         """Without what is needed at the start only: a checkpoint holds the encoder."""
@@ -198,10 +198,10 @@ class SGAN(Generative):
         c, v, side = self.config, self.variant, shape[1]
         cuts = CUTS[c.stacks] if v.stacked else ()
         above = [*(width_at(self.encoder, cut) for cut in cuts), self.classes]  # of what each generator is given
-        noise = [c.noise or NOISE[side], *[c.noise or NOISE_ABOVE] * len(cuts)]
+        noise = [c.noise or NOISE[side], *[NOISE_ABOVE] * len(cuts)]
         generators: list[nn.Module] = [ImageGenerator(shape, above[0], noise[0], c.narrow)]
         for i in range(1, len(above)):
-            generators.append(FeatureGenerator(side, above[i], noise[i], above[i - 1]))
+            generators.append(FeatureGenerator(side, above[i], noise[i], above[i - 1], c.narrow))
         if not v.intermediate:
             generators = [Composition(generators, noise)]
             noise, cuts = [sum(noise)], ()
@@ -209,7 +209,7 @@ class SGAN(Generative):
         recovered = [n if v.entropy and (i or c.bottom_entropy) else 0 for i, n in enumerate(noise)]
         discriminators = [image_discriminator(shape, self.encoder.mean.clone(), self.logits, recovered[0], c.narrow)]
         for i in range(1, len(generators)):
-            discriminators.append(feature_discriminator(side, above[i - 1], self.logits, recovered[i]))
+            discriminators.append(feature_discriminator(side, above[i - 1], self.logits, recovered[i], c.narrow))
         top = len(generators) - 1
         each = enumerate(zip(generators, discriminators, parts, strict=True))
         stacks = [Stack(*nets, top=i == top) for i, nets in each]

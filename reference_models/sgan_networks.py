@@ -35,9 +35,9 @@ def joined(condition: Tensor | None, noise: Tensor) -> Tensor:
 class FeatureGenerator(nn.Module):
     """(condition (n, above) or None, noise (n, z)) -> features (n, width), >= 0 as those of the encoder."""
 
-    def __init__(self, side: int, above: int, noise: int, width: int) -> None:
+    def __init__(self, side: int, above: int, noise: int, width: int, narrow: int) -> None:
         super().__init__()
-        hidden = 512
+        hidden = 512 // narrow
         embeds = side == 32  # noise and condition each get a layer of their own; MNIST's are joined as they are
         self.noise = nn.Sequential(*dense(noise, hidden // 2)) if embeds else nn.Identity()
         self.condition = nn.Sequential(*dense(above, hidden)) if embeds and above else nn.Identity()
@@ -179,13 +179,13 @@ def leaky(*layers: nn.Module) -> tuple[nn.Module, ...]:
     return *layers, nn.LeakyReLU(0.2)
 
 
-def feature_discriminator(side: int, width: int, logits: int, noise: int) -> Discriminator:
+def feature_discriminator(side: int, width: int, logits: int, noise: int, narrow: int) -> Discriminator:
     """Of features (n, width)."""
     if side == 28:
-        hidden = 256
+        hidden = 256 // narrow
         body = nn.Sequential(*leaky(nn.Linear(width, hidden)), *leaky(nn.Linear(hidden, hidden)))
         return Discriminator(body, hidden, logits, noise, side)
-    hidden = 512
+    hidden = 512 // narrow
     body = nn.Sequential(
         Noise(0.2, 0.2),
         *leaky(nn.Linear(width, hidden)),
