@@ -9,7 +9,7 @@ features of a ResNet-20 for CIFAR-10, and sharpness, the mean gradient energy ov
     OMP_NUM_THREADS=1 python benchmarks/introvae_faces.py [--runs runs/introvae] [--only introvae]
 
 Writes results/introvae_faces.csv and results/introvae_faces_differences.csv, one record a run to leaderboards/faces32/,
-and docs/pictures/introvae_*: samples of all runs, and of seed 0 reconstructions, paths between faces and curves.
+and docs/pictures/introvae_*.png: samples of all runs, and of seed 0 paths between latents of faces, and curves.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 import networks
 import numpy as np
 import packs
+from PIL import Image
 from scipy.stats import t
 
 import genmetrics as gm
@@ -86,7 +87,7 @@ def scored(run_folder: Path, seed: int, extractor: Any) -> tuple[gm.Record, dict
         ).to_json(record)
         found = {**model.evaluate(dataset, seed), **sharpness(samples, real), **stability(run_folder)}
         write_atomically(numbers, json.dumps(found, indent=2).encode())
-        np.savez(shown, x=samples[:SHOWN], real=real[:SHOWN])
+        np.savez(shown, x=samples[:SHOWN])
     return gm.Record.from_json(record), json.loads(numbers.read_text()), np.load(shown)
 
 
@@ -152,16 +153,26 @@ def summary(rows: list[dict[str, object]]) -> None:
 
 
 def pictures(shown: dict[tuple[str, int], Any], runs: Path) -> None:
-    """Samples of every run below real faces; and of seed 0 reconstructions, paths and curves."""
-    real = next(iter(shown.values()))["real"]
+    """Samples of every run; and of seed 0 paths and curves. The faces themselves may not be passed on: what shows them
+    stays in the runs' folders, and paths are cut out between them."""
     ordered = [shown[name, seed]["x"] for name in ("vae", "introvae") for seed in SEEDS if (name, seed) in shown]
-    write_atomically(PICTURES / "introvae_samples.png", png(grid(np.concatenate([real, *ordered]), SHOWN)))
-    for name in ("introvae", "vae"):
+    write_atomically(PICTURES / "introvae_samples.png", png(twice(grid(np.concatenate(ordered), SHOWN))))
+    paths = []
+    for name in MODELS:
         if (name, 0) in shown:
-            run("reconstruct", runs / f"{name}-0", "--out", PICTURES / f"introvae_reconstructed_{name}.png")
-            run("interpolate", runs / f"{name}-0", "--out", PICTURES / f"introvae_paths_{name}.png", "--pairs", 4)
+            folder = runs / f"{name}-0"
+            run("reconstruct", folder, "--out", folder / "reconstructed.png")
+            run("interpolate", folder, "--out", folder / "paths.png", "--pairs", 4)
+            with Image.open(folder / "paths.png") as picture:
+                paths.append(np.asarray(picture)[:, SIDE + 1 : -SIDE - 1])
+    write_atomically(PICTURES / "introvae_paths.png", png(twice(np.concatenate(paths))))
     if ("introvae", 0) in shown:
         run("curves", runs / "introvae-0", "--out", PICTURES / "introvae_curves.png")
+
+
+def twice(picture: np.ndarray) -> np.ndarray:
+    """Twice as large, pixel by pixel."""
+    return picture.repeat(2, 0).repeat(2, 1)
 
 
 def main() -> None:
