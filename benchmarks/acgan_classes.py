@@ -62,7 +62,7 @@ def rows_of(name: str, seed: int, asked: argparse.Namespace, network: Any) -> li
     file = place_of(asked) / f"{name}-{seed}" / "scores.json"
     if not file.exists():
         model, dataset = trained_models(name, seed, asked)
-        found = scores(labelled_samples(model, A_CLASS * model.classes, 0), dataset.test, network)
+        found = scores(labelled_samples(model, A_CLASS * model.classes, 0), dataset.test, network, resolutions=())
         each = len(MODELS[name][0].split())
         rows = [{"models": name, "classes_a_model": each, "seed": seed, **row} for row in found.rows()]
         write_atomically(file, json.dumps(rows).encode())

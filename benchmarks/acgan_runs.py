@@ -84,12 +84,17 @@ class Scores:
         return found
 
 
-def scores(samples: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], network: Any) -> Scores:
+def scores(
+    samples: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    network: Any,
+    resolutions: Sequence[int] = RESOLUTIONS,
+) -> Scores:
     """The analyses of labelled images (n, c, h, w): samples, and those real ones that are of their classes."""
     seen, alike = [], []
     own = np.isin(test[1], samples[1])
     for images, labels in (samples, (test[0][own], test[1][own])):
-        x, below = last_channel(images), [r for r in RESOLUTIONS if r < images.shape[2]]
+        x, below = last_channel(images), [r for r in resolutions if r < images.shape[2]]
         seen.append(gm.resolution_discriminability(x, labels, network, below, progress=shown))
         alike.append(gm.ms_ssim_diversity(images, labels))
     means = [{name: row["value"] for name, row in found.per_class.items()} for found in alike]

@@ -184,6 +184,17 @@ def test_a_step_shows_the_likelihoods_of_its_own_networks(build, repeat):
     assert shown["generator"].item() == pytest.approx(math.log(2) + math.log(10))
 
 
+@pytest.mark.parametrize("silent", [slice(0, 1), slice(1, None)], ids=["source", "class"])
+def test_each_of_the_generators_two_terms_moves_it(build, repeat, silent):
+    """One of the two heads of a fixed discriminator says nothing: what is learned comes from the other."""
+    dataset = blank(1, 8, 8)
+    model = build("acgan", dataset, discriminator_rate=0.0, **SMALL)
+    nn.init.zeros_(model.discriminator.head.weight[silent])
+    before = model.generator.first[0].weight.clone()
+    model.step(repeat(dataset, 8))
+    assert (model.generator.first[0].weight != before).any()
+
+
 def test_the_likelihoods_rise_when_the_discriminator_alone_learns(build, quarters, repeat):
     dataset = quarters((1, 8, 8))
     model = build("acgan", dataset, width=0.25, batch_size=32, generator_rate=0.0, discriminator_rate=2e-3)
