@@ -28,14 +28,14 @@ def measure() -> Finding:
         found = nearest(flat(drawn(RUNS / "acgan" / f"mnist-{seed}", N)), train)
         shares.append(float((found < limit).mean()))
         medians.append(float(np.median(found) / np.median(real)))
-    share = over_seeds("share of samples nearer than 0.1% of test images are", shares)
+    share = over_seeds("share of samples nearer than 0.1% of test images are", shares, share=True)
     nearer = over_seeds("median distance over that of test images", medians)
     smallest = Row("limit: L1 distance, of pixels in [0, 1]", limit)
     few = decided(-share.high, -share.low, -0.01)
     return Finding(
         [share, nearer, smallest],
         few,
-        f"{share.value:.2%} [{max(0, share.low):.2%}, {share.high:.2%}] of the samples are that near; less than 1% is "
+        f"{share.value:.2%} [{share.low:.2%}, {share.high:.2%}] of the samples are that near; less than 1% is "
         f"taken as none. At the median a sample is {nearer.value:.2f} times as far from its nearest training image as "
         "a test image is.",
     )

@@ -73,12 +73,14 @@ def all_of(verdicts: Iterable[Verdict]) -> Verdict:
     return next((v for v in ("does not hold", "cannot tell here") if v in found), "holds")
 
 
-def over_seeds(what: str, values: Iterable[float], published: str = "") -> Row:
-    """The mean over seeds, with Student's 95% interval."""
+def over_seeds(what: str, values: Iterable[float], published: str = "", *, share: bool = False) -> Row:
+    """The mean over seeds, with Student's 95% interval; that of a share is cut to [0, 1]."""
     x = np.asarray(list(values), dtype=float)
     half = float(t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5) if len(x) > 1 else float("nan")
-    mean = float(x.mean())
-    return Row(f"{what} (mean of {len(x)} seeds)", mean, mean - half, mean + half, published)
+    low, high = float(x.mean()) - half, float(x.mean()) + half
+    if share:
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Row(f"{what} (mean of {len(x)} seeds)", float(x.mean()), low, high, published)
 
 
 def read(name: str) -> list[dict[str, str]]:

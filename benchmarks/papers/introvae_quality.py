@@ -9,7 +9,7 @@ CLAIM = Claim(
     "IntroVAE, arXiv:1807.06358",
     "Section 4, Tables 2 and 3",
     "Samples of IntroVAE are nearer to real images than those of a VAE of the same size, and as sharp as a GAN's.",
-    "CelebA faces of 32 pixels, quick preset, seeds 0, 1, 2; 5,000 samples each; Frechet distance on features of a "
+    "CelebA faces of 32 pixels, quick preset, seeds 0, 1, 2; 2,000 samples each; Frechet distance on features of a "
     "ResNet-20, and sharpness, the mean gradient energy over that of real faces (`benchmarks/introvae_faces.py`). "
     "Published: FID 5.19 against 7.30 of PGGAN at 1024 pixels.",
     "The quick preset ends where the paper's training begins; a GAN of equal size on these faces waits for a GPU.",

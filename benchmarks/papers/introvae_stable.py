@@ -16,7 +16,9 @@ CLAIM = Claim(
 
 def measure() -> Finding:
     found = [r for r in read("introvae_faces.csv") if r["model"] == "introvae"]
-    share = over_seeds("share of steps with the KL of real images below m", floats(found, "share_below_margin"))
+    share = over_seeds(
+        "share of steps with the KL of real images below m", floats(found, "share_below_margin"), share=True
+    )
     rows = [
         share,
         over_seeds("largest KL of real images over m", floats(found, "most_kl_real_over_margin")),

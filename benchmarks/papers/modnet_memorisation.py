@@ -21,8 +21,8 @@ def measure() -> Finding:
         name: [float(r["value"]) for r in found if r["number"] == name]
         for name in dict.fromkeys(r["number"] for r in found)
     }
-    share = over_seeds("share nearest to its own source", of["own_source"], "all")
-    rows = [share, over_seeds("share of test digits whose label changes (mnist-cnn)", of["label_changed"])]
+    share = over_seeds("share nearest to its own source", of["own_source"], "all", share=True)
+    rows = [share, over_seeds("share of test digits whose label changes (mnist-cnn)", of["label_changed"], share=True)]
     return Finding(
         rows,
         decided(share.low, share.high, 0.99),

@@ -20,6 +20,7 @@ SMALLER = {
     "wgan-gp": ("--architecture", "resnet"),
     "dcgan": ("--ema", 0.5),
     "wrn": ("--flip",),
+    "sgan": ("--encoder-steps", 0),
     "introvae": ("--margin", 5, "--pretrain-steps", 1, "--log-every", 1, "--grid-every", 2, "--narrow", 16),
 }
 
