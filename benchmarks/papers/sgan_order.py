@@ -26,7 +26,7 @@ CLAIM = Claim(
     "Section 4.5, Table 1",
     "By Inception score the stack comes first, then without joint training, then the single generator with all losses, "
     "with the adversarial loss alone, and last with that and one more.",
-    "MNIST, quick preset, seeds 0, 1, 2, every generator with the same number of updates; classifier score of 5,000 "
+    "MNIST, quick preset, seeds 0, 1, 2, every generator with the same number of updates; classifier score of 2,000 "
     "samples by mnist-cnn (`benchmarks/mnist_sgan.py`). Published: CIFAR-10.",
     "On ten well-separated digits the score of any model that makes each of them readably is near its ceiling of "
     "ten, and what remains is how sure the classifier is. The paper's gaps are of models that fail at CIFAR-10 in "
