@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from claim import Claim, Finding, all_of, decided, main, over_seeds
+from claim import Claim, Finding, decided, main, over_seeds
 from sgan_order import values
 
 PAIRS = {
@@ -16,7 +16,8 @@ CLAIM = Claim(
     "Section 3.4, Figure 2 (c) and (d)",
     "The conditional entropy loss keeps samples of one condition varied; without it the noise is ignored.",
     "MNIST, quick preset, seeds 0, 1, 2; MS-SSIM of pairs of samples that share label and representation (the "
-    "stack), or the label (the single generator), with and without the loss (`benchmarks/mnist_sgan.py`).",
+    "stack), or the label (the single generator), with and without the loss (`benchmarks/mnist_sgan.py`). The stack "
+    "is what the figure shows, and decides.",
     "Where even the model without the loss keeps its samples varied, there is nothing for it to prevent.",
 )
 
@@ -30,10 +31,11 @@ def measure() -> Finding:
             over_seeds(f"MS-SSIM of {condition}, without", alike[without]),
         ]
         gaps[condition] = over_seeds(f"without less with, {condition}", np.subtract(alike[without], alike[with_it]))
+    of_figure = gaps["one label and one fc3"]
     said = "; ".join(f"{name}: {g.value:+.3f} [{g.low:.3f}, {g.high:.3f}]" for name, g in gaps.items())
     return Finding(
         [*rows, *gaps.values()],
-        all_of(decided(g.low, g.high) for g in gaps.values()),
+        decided(of_figure.low, of_figure.high),
         f"What leaving the loss out adds to the MS-SSIM of {said}.",
     )
 
