@@ -85,9 +85,13 @@ def parts(run: Path, dataset: Dataset, seed: int, splits: Splits) -> list[Part]:
     if not splits:
         return [Part(run, dataset, seed, "")]
     return [
-        Part(run / f"split-{k:03d}", of_classes(dataset, own), seed_of(seed, k), title(k, splits))
+        Part(folder(run, k), of_classes(dataset, own), seed_of(seed, k), title(k, splits))
         for k, own in enumerate(splits)
     ]
+
+
+def folder(run: Path, k: int) -> Path:
+    return run / f"split-{k:03d}"
 
 
 def title(k: int, splits: Splits) -> str:
@@ -120,7 +124,7 @@ def parts_of(dataset: Dataset) -> tuple[Images, Images, Images]:
 
 
 def keep(run: Path, splits: Splits) -> None:
-    """Write the splits of a new run, or see that they are those of the run to resume.
+    """Write the splits of a new run and make the folders of its models, or see that they are those of the run to resume.
 
     Raises:
         DataError: they are not.
@@ -131,6 +135,8 @@ def keep(run: Path, splits: Splits) -> None:
         raise DataError(f"{run} was started with the splits in {run / SPLITS}, which differ; resume it with the same")
     if not before:
         write_atomically(run / SPLITS, (json.dumps(splits) + "\n").encode())
+    for k in range(len(splits)):
+        folder(run, k).mkdir(exist_ok=True)
 
 
 def kept(run: Path) -> Splits:

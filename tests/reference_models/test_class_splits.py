@@ -119,7 +119,7 @@ def test_every_image_is_made_by_the_model_of_its_class_from_its_own_latents():
 
 def test_an_ensemble_is_trained_by_one_command_and_makes_all_classes_in_order(six, tmp_path):
     out = tmp_path / "run"
-    result = train(out, six, "--splits", 3, "--steps", 4, "--grid-every", 4, "--ema", 0.5)
+    result = train(out, six, "--splits", 3, "--steps", 4, "--log-every", 1, "--grid-every", 4, "--ema", 0.5)
     assert result.exit_code == 0, result.stderr
     assert "model 2 of 3, classes 2, 3" in result.stderr
     assert json.loads((out / "splits.json").read_text()) == [[0, 1], [2, 3], [4, 5]]
