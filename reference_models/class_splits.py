@@ -124,7 +124,7 @@ def parts_of(dataset: Dataset) -> tuple[Images, Images, Images]:
 
 
 def keep(run: Path, splits: Splits) -> None:
-    """Write the splits of a new run and make the folders of its models, or see that they are those of the run to resume.
+    """Write the splits of a new run, with a folder for each model, or see that they are those of the run to resume.
 
     Raises:
         DataError: they are not.
