@@ -153,7 +153,7 @@ def train_command(name: str) -> click.Command:
             def ready(part: class_splits.Part) -> tuple[Any, tuple[Any, ...]]:
                 model = models.build(name, config, part.dataset, chosen, part.seed)
                 training.check(model, loop)
-                own = (watching, part.folder, part.dataset, hasattr(model, "sample"))
+                own = (watching, part.folder, part.dataset, hasattr(model, "sample"), chosen.type)
                 return model, monitor.watchers(*own) if parallel.rank() == 0 else ()
 
             first = ready(parts[0])

@@ -48,7 +48,7 @@ class Config:
     noise: float = hp(0.1, "standard deviation of noise on D's activations; Table 2 searches 0, 0.1 and 0.2")
     input_noise_only: bool = hp(False, "noise on the image alone; unstated, ours: on the input of every convolution")
     dropout: float = hp(0.5, "Tables 1 and 2, after every convolution of the discriminator")
-    latent_dim: int = hp(100, "Tables 1 and 2: 110 inputs, 10 of them the class; N(0, 1) is ours")
+    latent_dim: int = hp(100, "Tables 1 and 2: 110 inputs, 10 of them the class; N(0, 1) is ours", at_least=1)
     width: float = hp(1.0, "ours: all feature maps times this; Section 4.6 gives larger splits more parameters")
     saturating: bool = hp(False, "Section 3: the generator minimises L_S itself; ours: -log P(real | G(c, z))")
     labels_per_class: int = hp(0, "labels of the first so many images a class, the others' are not looked at; 0: all")

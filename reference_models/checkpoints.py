@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import safetensors
@@ -20,7 +21,16 @@ from reference_models.data import Dataset
 
 CHECKPOINT = "checkpoint.safetensors"
 SETTINGS = "run.json"
-KEPT = ("model", "dataset", "test_set", "side", "dataset_sha256", "seed", "config", "loop")
+KEPT = {  # of run.json -> its types
+    "model": (str,),
+    "dataset": (list,),
+    "test_set": (str, NoneType),
+    "side": (int, NoneType),
+    "dataset_sha256": (str,),
+    "seed": (int,),
+    "config": (dict,),
+    "loop": (dict,),
+}
 
 
 def save_checkpoint(model: Any, path: Path, step: int) -> None:
@@ -37,7 +47,7 @@ def save_checkpoint(model: Any, path: Path, step: int) -> None:
         groups[name] = state["param_groups"]
         for i, values in state["state"].items():
             tensors |= {f"optimiser.{name}.{i}.{key}": value for key, value in values.items()}
-    header = {"json": json.dumps({"step": step, "param_groups": groups})}
+    header = {"json": json.dumps({"step": step, "param_groups": groups, "tensors": len(tensors)})}
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     write_atomically(path, safetensors.torch.save(tensors, header))
 
@@ -52,15 +62,37 @@ def load_checkpoint(model: Any, path: Path) -> int:
         with safetensors.safe_open(path, framework="pt") as file:
             header = json.loads(file.metadata()["json"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
+        whole(header, tensors)
         for name, network in model.networks.items():
             network.load_state_dict(under(tensors, f"network.{name}."))
         for name, network in averages(model).items():
             network.load_state_dict(under(tensors, f"average.{name}."))
         for name, optimiser in model.optimisers.items():
             optimiser.load_state_dict(optimiser_state(tensors, name, header["param_groups"][name]))
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (
+        safetensors.SafetensorError,
+        AttributeError,
+        KeyError,
+        OSError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:
         raise DataError(f"{path}: not a checkpoint of this model ({error})") from None
     return header["step"]
+
+
+def whole(header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """The number of steps is one, and every tensor that was saved is there; older checkpoints do not say how many.
+
+    Raises:
+        ValueError: it is not.
+    """
+    step, saved = header["step"], header.get("tensors", len(tensors))
+    if type(step) is not int or step < 1:
+        raise ValueError(f"step is {step!r}")
+    if saved != len(tensors):
+        raise ValueError(f"{len(tensors)} of the {saved} tensors that were saved")
 
 
 def averages(model: Any) -> dict[str, torch.nn.Module]:
@@ -98,6 +130,8 @@ def start(
 ) -> None:
     """Write the settings of a new run, or see that they are those of the run to resume.
 
+    A run that stopped before its first checkpoint is begun anew, with these settings.
+
     Raises:
         DataError: `out` holds a run and `resume` is off; that run has other settings; there is no step to do,
             or a batch is larger than the data.
@@ -115,12 +149,17 @@ def start(
         "genmetrics": genmetrics.__version__,
         "torch": torch.__version__,
     }
-    if (out / SETTINGS).exists():
+    if (out / SETTINGS).exists() and begun(out):
         if not resume:
             raise DataError(f"{out} already holds a run; continue it with --resume, or choose another --out")
         same_settings(out, read_settings(out), json.loads(json.dumps(settings)))
         return
     write_atomically(out / SETTINGS, (json.dumps(settings, indent=2) + "\n").encode())
+
+
+def begun(out: Path) -> bool:
+    """A checkpoint is there, of the run or of one of its splits."""
+    return (out / CHECKPOINT).exists() or any(out.glob(f"*/{CHECKPOINT}"))
 
 
 def possible(config: Any, images: int) -> None:
@@ -143,7 +182,11 @@ def read_settings(out: Path) -> dict[str, Any]:
     """
     try:
         settings = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
-        return {key: settings[key] for key in KEPT}
+        kept = {key: settings[key] for key in KEPT}
+        for key, value in kept.items():
+            if type(value) not in KEPT[key] or (key == "dataset" and {type(name) for name in value} != {str}):
+                raise TypeError(f"{key} is {value!r}")
+        return kept
     except FileNotFoundError:
         raise DataError(f"{out} holds no run (no {SETTINGS}); name the folder that was --out of `train`") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -156,6 +199,11 @@ def same_settings(out: Path, started: dict[str, Any], given: dict[str, Any]) -> 
     Raises:
         DataError: it is not; the message says which differ.
     """
+    if started["model"] != given["model"]:
+        raise DataError(
+            f"{out} holds a run of {started['model']}, not of {given['model']}; continue it with "
+            f"`train {started['model']} --resume`, or choose another --out"
+        )
     before, now = flat(started), flat(given)
     changed = [f"{key} {value!r}, not {now.get(key)!r}" for key, value in before.items() if value != now.get(key)]
     if changed:

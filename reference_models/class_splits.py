@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from genmetrics._checks import DataError
 from genmetrics.records import write_atomically
+from reference_models import checkpoints
 from reference_models.data import Dataset, Images
 from reference_models.generative import Generative
 from reference_models.training import seed_of
@@ -129,20 +130,29 @@ def keep(run: Path, splits: Splits) -> None:
     Raises:
         DataError: they are not.
     """
-    if not splits:
-        return
+    if not checkpoints.begun(run):
+        (run / SPLITS).unlink(missing_ok=True)
     if (before := kept(run)) and before != splits:
         raise DataError(f"{run} was started with the splits in {run / SPLITS}, which differ; resume it with the same")
-    if not before:
+    if splits and not before:
         write_atomically(run / SPLITS, (json.dumps(splits) + "\n").encode())
     for k in range(len(splits)):
         folder(run, k).mkdir(exist_ok=True)
 
 
 def kept(run: Path) -> Splits:
-    """The splits that a run was started with; none for a single model."""
+    """The splits that a run was started with; none for a single model.
+
+    Raises:
+        DataError: the file is damaged.
+    """
     path = run / SPLITS
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    if not path.exists():
+        return []
+    try:
+        return [[int(k) for k in own] for own in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: not the classes of each model of a run ({error})") from None
 
 
 # --- the models as one

@@ -46,6 +46,11 @@ def cosine(progress: float) -> float:
     return (1 + math.cos(math.pi * progress)) / 2
 
 
+def falling(progress: float, start: float) -> float:
+    """1 up to `start` of the training, from there to 0 in a line; with `start` 1 it stays 1."""
+    return min(1.0, (1 - progress) / (1 - start)) if start < 1 else 1.0
+
+
 def from_0_to_1(images: Tensor) -> Tensor:
     return images / 255
 

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genmetrics._checks import DataError
+from reference_models.classifiers import falling
 from reference_models.data import Dataset
 from reference_models.flags import hp
 from reference_models.generative import Generative, update
@@ -35,10 +36,15 @@ class Config:
     batch_size: int = hp(128, "Section 4; svhn code: 64")
     learning_rate: float = hp(2e-4, "Section 4; svhn code: 5e-4")
     adam_betas: tuple[float, float] = hp((0.5, 0.999), "Section 4")
-    decay_from: float = hp(0.5, "part of the training after which the rate falls to 0; mnist code: epoch 100 of 200")
+    decay_from: float = hp(
+        0.5,
+        "part of the training after which the rate falls to 0, 1: never; mnist code: epoch 100 of 200",
+        at_least=0,
+        at_most=1,
+    )
     l2: float = hp(2.5e-5, "mnist code, added to the gradients of both; faces code: 1e-5; not in the paper")
-    latent_dim: int = hp(100, "Section 4")
-    width: int = hp(64, "channels beside the image, in both networks; faces code: 128")
+    latent_dim: int = hp(100, "Section 4", at_least=1)
+    width: int = hp(64, "channels beside the image, in both networks; faces code: 128", at_least=1)
     weak: bool = hp(False, "no batch norm in the generator; thesis, Section 3.4.2")
     small: bool = hp(False, "the last convolution of the generator left out; thesis, Figure 3.6")
     conditional: bool = hp(False, "labels at every layer of both, 28 x 28 only; mnist code: yes")
@@ -191,8 +197,8 @@ class DCGAN(Generative):
         labels = (classes,) if self.classes else ()
         for network, optimiser in zip(self.networks.values(), self.optimisers.values(), strict=True):
             network.train()
-            left = (1 - self.progress) / (1 - self.config.decay_from)
-            optimiser.param_groups[0]["lr"] = self.config.learning_rate * min(1.0, left)
+            rate = self.config.learning_rate * falling(self.progress, self.config.decay_from)
+            optimiser.param_groups[0]["lr"] = rate
         with torch.no_grad():
             fake = self.generator(self.batch_of_latents(), *labels)
         d_loss = discriminator_loss(self.discriminator(self.scaled(images), *labels), self.discriminator(fake, *labels))

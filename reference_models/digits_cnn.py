@@ -34,7 +34,7 @@ class Config:
         0.01,
         "arXiv:1512.00567, Section 7, has 0.1; keeps features of training images close to those of others",
     )
-    shift: int = hp(1, "ours; training images move by up to so many pixels each way")
+    shift: int = hp(1, "ours; training images move by up to so many pixels each way", at_least=0)
 
 
 class DigitsClassifier:

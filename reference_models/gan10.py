@@ -30,7 +30,7 @@ class Config:
     batch_size: int = hp(100, "unstated; ours")
     learning_rate: float = hp(2e-4, "unstated; ours")
     adam_betas: tuple[float, float] = hp((0.5, 0.999), "unstated; ours")
-    latent_dim: int = hp(10, "Section 5.1: GAN-10")
+    latent_dim: int = hp(10, "Section 5.1: GAN-10", at_least=1)
     dropout: float = hp(0.3, "unstated; ours, in the discriminator")
 
 

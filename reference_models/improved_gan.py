@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from genmetrics._checks import DataError, one_of
 from reference_models import parallel
-from reference_models.classifiers import accuracy
+from reference_models.classifiers import accuracy, falling
 from reference_models.data import Dataset
 from reference_models.flags import hp
 from reference_models.generative import Generative, update
@@ -45,14 +45,23 @@ class Config:
     technique: str = hp("minibatch-discrimination", f"the code's README has its samples as the best; {TECHNIQUES}")
     steps: int = hp(600_000, "1200 passes over 50,000 images; updates of the discriminator")
     batch_size: int = hp(100, "code")
-    generator_steps: int = hp(3, "minibatch discrimination code, per discriminator's; feature matching code: 1")
+    generator_steps: int = hp(
+        3, "minibatch discrimination code, per discriminator's; feature matching code: 1", at_least=1
+    )
     learning_rate: float = hp(3e-4, "code; MNIST: 3e-3")
     adam_betas: tuple[float, float] = hp((0.5, 0.999), "code")
-    decay_from: float = hp(0.667, "code: part of the training after which the rate falls to 0: epoch 800 of 1200")
-    latent_dim: int = hp(100, "code; uniform on (0, 1)")
-    narrow: int = hp(1, "ours; divides the widths of every layer but the last")
-    labels_per_class: int = hp(400, "CIFAR-10 code; SVHN 100, MNIST 10; 0: no labels")
-    kernels: tuple[int, int] = hp((100, 5), "code; of minibatch discrimination: how many, and their dimensions")
+    decay_from: float = hp(
+        0.667,
+        "code: part of the training after which the rate falls to 0, 1: never; epoch 800 of 1200",
+        at_least=0,
+        at_most=1,
+    )
+    latent_dim: int = hp(100, "code; uniform on (0, 1)", at_least=1)
+    narrow: int = hp(1, "ours; divides the widths of every layer but the last", at_least=1)
+    labels_per_class: int = hp(400, "CIFAR-10 code; SVHN 100, MNIST 10; 0: no labels", at_least=0)
+    kernels: tuple[int, int] = hp(
+        (100, 5), "code; of minibatch discrimination: how many, and their dimensions", at_least=1
+    )
     weak: bool = hp(False, "no batch norm in the generator; Basart's thesis, Figure 3.1")
     virtual_batch_norm: bool = hp(False, "Section 3.5, in the generator")
     historical_averaging: float = hp(0.0, "Section 3.3; weight of |theta - mean of past theta|^2")
@@ -154,8 +163,7 @@ class ImprovedGAN(Generative):
         c = self.config
         for name in ("generator", "discriminator"):
             self.networks[name].train()
-            left = (1 - self.progress) / (1 - c.decay_from)
-            self.optimisers[name].param_groups[0]["lr"] = c.learning_rate * min(1.0, left)
+            self.optimisers[name].param_groups[0]["lr"] = c.learning_rate * falling(self.progress, c.decay_from)
         with torch.no_grad():
             fake = self.generator(self.batch_of_latents())
         real = self.scaled(next(batches)[0])

@@ -44,11 +44,15 @@ CHOSEN_IN = 10  # the last tenth of pretraining, over whose steps the KL is aver
 @dataclass(frozen=True)
 class Config:
     steps: int = hp(200_000, "unstated; ours. code, 256 x 256: 500 epochs of 29,000 images in batches of 16")
-    pretrain_steps: int = hp(20_000, "ours; code run_256: none with m 120, 10 epochs with m 1000; run_1024: 4 epochs")
+    pretrain_steps: int = hp(
+        20_000, "ours; code run_256: none with m 120, 10 epochs with m 1000; run_1024: 4 epochs", at_least=0
+    )
     batch_size: int = hp(64, "128 x 128; 256: 32, 512: 12, 1024: 8, Table 1; code run_256: 16")
     learning_rate: float = hp(2e-4, "Section 4.1, both players, fixed")
     adam_betas: tuple[float, float] = hp((0.9, 0.999), "Section 4.1")
-    latent_dim: int = hp(128, "ours, for 32 x 32; the paper: 256 for 128 x 128, 512 for 256 x 256 and 1024 x 1024")
+    latent_dim: int = hp(
+        128, "ours, for 32 x 32; the paper: 256 for 128 x 128, 512 for 256 x 256 and 1024 x 1024", at_least=1
+    )
     margin: float = hp(0.0, "m; 0: chosen from pretraining. paper: 110 (128 x 128), 120 (256), 90 (1024)")
     margin_ratio: float = hp(1.15, "m over the KL of pretraining, where m is chosen; Appendix D: a little larger")
     alpha: float = hp(0.25, "Section 4.1; code run_256: weight_neg / 2 = 0.25, run_1024: 0.5")
@@ -57,7 +61,7 @@ class Config:
     pretrain_beta: float = hp(0.0, "beta while pretraining; 0: beta, for which m is chosen (Appendix D). code: 1")
     paper: bool = hp(False, "alpha for both players and AE / 2, as Eq. 10 to 12 print them")
     vae: bool = hp(False, "a plain VAE: no adversarial terms, to the end")
-    narrow: int = hp(1, "ours; divides the channels of every layer")
+    narrow: int = hp(1, "ours; divides the channels of every layer", at_least=1)
 
 
 class Margin(nn.Module):

@@ -32,7 +32,7 @@ class Config:
     batch_size: int = hp(128, "ours")
     learning_rate: float = hp(5e-3, "ours; rises over the first twentieth, then falls to 0 along a cosine")
     weight_decay: float = hp(5e-2, "ours; AdamW's default in PyTorch is 1e-2")
-    shift: int = hp(2, "ours; training images move by up to so many pixels each way")
+    shift: int = hp(2, "ours; training images move by up to so many pixels each way", at_least=0)
 
 
 class MnistClassifier:

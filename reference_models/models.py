@@ -53,8 +53,9 @@ def build(name: str, config: Any, dataset: Dataset, device: torch.device, seed: 
     """
     import torch
 
-    from reference_models import training
+    from reference_models import flags, training
 
+    flags.in_range(config)
     missing = int((dataset.train.labels < 0).sum())
     if missing and not getattr(find(name), "semi_supervised", False):
         raise DataError(

@@ -58,8 +58,12 @@ class Config:
     flip_labels: float = hp(0.0, "share of real images that the discriminator is told are generated; Section 2.4.1")
     instance_noise: float = hp(0.0, "standard deviation of noise on the discriminator's inputs; Section 2.4.1")
     noise_decay: float = hp(5.0, "the noise falls as exp(-noise_decay progress); the thesis gives no rate, ours")
-    frozen_layers: int = hp(1, "first layers of the discriminator that stay as they start; Section 2.4.1: best")
-    width: int = hp(64, "maps of the first layers; Figure 2.5 for the discriminator, pix2pix code for the generator")
+    frozen_layers: int = hp(
+        1, "first layers of the discriminator that stay as they start; Section 2.4.1: best", at_least=0
+    )
+    width: int = hp(
+        64, "maps of the first layers; Figure 2.5 for the discriminator, pix2pix code for the generator", at_least=1
+    )
     depth: int = hp(3, "times that the U-Net halves the side; Figure 2.5 shows 3 sizes")
     dropout: float = hp(0.5, "of the U-Net's innermost layers; pix2pix code")
     inner_labels: bool = hp(False, "y_t joins the innermost maps too; ours")

@@ -27,26 +27,30 @@ EXTRACTORS = {(8, 8): "digits-cnn", (28, 28): "mnist-cnn"}  # for grey images of
 class Watching:
     """What to look at, and how often; a resumed run may look elsewhere."""
 
-    log_every: int = hp(10, "steps between rows of log.jsonl; 0: none")
-    grid_every: int = hp(0, "steps between pictures of 64 samples of the same latents; 0: none")
+    log_every: int = hp(10, "steps between rows of log.jsonl; 0: none", at_least=0)
+    grid_every: int = hp(0, "steps between pictures of 64 samples of the same latents; 0: none", at_least=0)
     tensorboard: bool = hp(False, "numbers and pictures for TensorBoard too, in RUN/tensorboard")
     metrics: str = hp("", "names of genmetrics' metrics, such as frechet,ddm, of samples of the same latents")
-    metrics_every: int = hp(1000, "steps between them")
-    metrics_images: int = hp(1000, "samples and test images that they are computed from")
+    metrics_every: int = hp(1000, "steps between them", at_least=1)
+    metrics_images: int = hp(1000, "samples and test images that they are computed from", at_least=2)
     extractor: str = hp("", "feature network for them; by default one that suits the images, or the pixels")
-    ms_ssim_every: int = hp(0, "steps between mean MS-SSIM of samples, class by class (AC-GAN, Figure 5); 0: none")
+    ms_ssim_every: int = hp(
+        0, "steps between mean MS-SSIM of samples, class by class (AC-GAN, Figure 5); 0: none", at_least=0
+    )
 
 
-def watchers(w: Watching, out: Path, dataset: Dataset, generates: bool) -> tuple[Any, ...]:
+def watchers(w: Watching, out: Path, dataset: Dataset, generates: bool, device: str = "cpu") -> tuple[Any, ...]:
     """Functions of (model, steps done, numbers), to be called after steps.
 
     Raises:
-        DataError: pictures or scores asked of a classifier, or TensorBoard is not installed.
+        UnknownNameError: no such metric or extractor.
+        DataError: pictures or scores asked of a classifier, metrics that cannot be computed of these images, a log
+            that is damaged, or TensorBoard is not installed.
     """
     if (w.grid_every or w.metrics or w.ms_ssim_every) and not generates:
         raise DataError("a classifier makes no samples: leave --grid-every, --metrics and --ms-ssim-every out")
     board = [tensorboard(out)] if w.tensorboard else []
-    found: list[Any] = [Scores(w, dataset)] if w.metrics else []
+    found: list[Any] = [Scores(w, dataset, device)] if w.metrics else []
     found += [Alike(w.ms_ssim_every, dataset)] if w.ms_ssim_every else []
     found += [Log(out / LOG, w.log_every)] if w.log_every else []
     found += [Grids(out / GRIDS, w.grid_every, board)] if w.grid_every else []
@@ -58,6 +62,7 @@ class Log:
 
     def __init__(self, path: Path, every: int) -> None:
         self.path, self.every, self.started = path, every, False
+        self.before = list(rows(path)) if path.exists() else []
 
     def __call__(self, model: Any, step: int, shown: dict[str, float]) -> None:
         if not self.started:
@@ -73,17 +78,32 @@ class Log:
         """Drop rows of steps that are done again."""
         self.started = True
         if self.path.exists():
-            kept = [row for row in rows(self.path) if row["step"] < step]
+            kept = [row for row in self.before if row["step"] < step]
             write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in kept).encode())
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a log; a last one that was cut off is left out."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    """The rows of a log; a last one that was cut off is left out.
+
+    Raises:
+        DataError: it cannot be read, or another row is none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    for i, line in enumerate(text.splitlines(keepends=True), start=1):
         try:
-            yield json.loads(line)
+            row = json.loads(line)
         except ValueError:
-            return
+            row = None
+            if not line.endswith("\n"):
+                return
+        if not isinstance(row, dict) or type(row.get("step")) is not int:
+            raise DataError(
+                f"{path}, line {i}: {line.strip()[:40]!r} is no row of numbers with a step; remove that line"
+            )
+        yield row
 
 
 class Grids:
@@ -130,27 +150,33 @@ class Scores:
     generator that collapses makes it fall towards 0, and is warned of once.
     """
 
-    def __init__(self, w: Watching, dataset: Dataset) -> None:
+    def __init__(self, w: Watching, dataset: Dataset, device: str = "cpu") -> None:
         self.names, self.every, self.n = w.metrics.split(","), w.metrics_every, w.metrics_images
-        self.extractor = w.extractor or suitable_extractor(dataset.shape)
+        self.extractor, self.device = w.extractor or suitable_extractor(dataset.shape), device
         self.real = dataset.test.images[: self.n]
         self.warned = False
+        self.rehearse(dataset.shape)
+
+    def rehearse(self, shape: tuple[int, int, int]) -> None:
+        """Score noise, so that what cannot be computed is known before the training.
+
+        Raises:
+            UnknownNameError: no such metric or extractor.
+            DataError: a metric that needs the training images, or one that these images do not suit.
+        """
+        from genmetrics.metrics import find_metric
+
+        for name in self.names:
+            if "train" in find_metric(name).sides:
+                raise DataError(f"--metrics {name} needs the training images too, which are not scored while training")
+        noise = np.random.default_rng(0).integers(0, 256, (self.n, *shape), dtype=np.uint8)
+        self.scores(noise)
 
     def __call__(self, model: Any, step: int, shown: dict[str, float]) -> None:
         if step % self.every and step != model.config.steps:
             return
-        import genmetrics as gm
-
         samples = model.sample(self.n, seed=0)
-        record = gm.evaluate(
-            *(last_channel(part) for part in (self.real, samples)),
-            metrics=self.names,
-            extractor=self.extractor,
-            intervals=False,
-            device=model.device.type,
-            cache=False,
-        )
-        shown |= {score.name: score.value for score in record.scores if score.value is not None}
+        shown |= self.scores(samples)
         shown["spread"] = spread(samples) / max(spread(self.real), 1e-12)
         if shown["spread"] < COLLAPSED and not self.warned:
             self.warned = True
@@ -159,6 +185,20 @@ class Scores:
                 "the generator may have collapsed",
                 file=sys.stderr,
             )
+
+    def scores(self, samples: np.ndarray) -> dict[str, float]:
+        """Name -> value of each metric of uint8 images (n, c, h, w)."""
+        import genmetrics as gm
+
+        record = gm.evaluate(
+            *(last_channel(part) for part in (self.real, samples)),
+            metrics=self.names,
+            extractor=self.extractor,
+            intervals=False,
+            device=self.device,
+            cache=False,
+        )
+        return {score.name: score.value for score in record.scores if score.value is not None}
 
 
 class Alike:

@@ -72,7 +72,8 @@ def train(
     (seed, step) alone, and everything else that a step depends on is in the checkpoint.
 
     Args:
-        watch: called after every step whose numbers are read (on a CPU every step), in the first process.
+        watch: called after every step whose numbers are read (on a CPU every step), in the first process; after the
+            checkpoint, if one is due, so that one that fails loses no step.
 
     Raises:
         DataError: a loss or weight became NaN or infinite (the last checkpoint stays), or `out` cannot be
@@ -98,10 +99,10 @@ def train(
                 shown = parallel.mean({name: float(value) for name, value in found.items()})
                 stop_unless_finite(model, shown, step, path, weights=save)
                 bar.update(task, completed=step + 1, shown="  ".join(f"{k} {v:.4g}" for k, v in shown.items()))
+                if save and first:
+                    save_checkpoint(model, path, step + 1)
                 for look in watch if first else ():
                     look(model, step + 1, shown)
-            if save and first:
-                save_checkpoint(model, path, step + 1)
     return shown
 
 

@@ -32,10 +32,11 @@ class Config:
     steps: int = hp(6000, "unstated; ours")
     batch_size: int = hp(128, "ours; the paper has M = 100, Section 2.3")
     learning_rate: float = hp(1e-3, "ours, for Adam (the paper has Adagrad); falls to 0 along a cosine")
-    latent_dim: int = hp(16, "ours, for 8 x 8 digits; the paper tries 3 to 200 on MNIST, Figure 2")
+    latent_dim: int = hp(16, "ours, for 8 x 8 digits; the paper tries 3 to 200 on MNIST, Figure 2", at_least=1)
     widths: tuple[int, int] = hp(
         (256, 512),
         "ours, hidden units of the decoder, reversed in the encoder; the paper has one layer of 500",
+        at_least=1,
     )
     input_dropout: float = hp(0.2, "of the encoder's input: dropout .2 in the code of Wu et al. (2017) for VAE-50")
     variance: float = hp(0.05, "ours; the initial v, learned from there")

@@ -27,7 +27,7 @@ class Config10:
     steps: int = hp(200_000, "unstated; ours")
     batch_size: int = hp(100, "unstated; ours")
     learning_rate: float = hp(1e-5, "code; Adam, falls to 0 along a cosine, which is ours")
-    latent_dim: int = hp(10, "Section 5.1: VAE-10")
+    latent_dim: int = hp(10, "Section 5.1: VAE-10", at_least=1)
     input_dropout: float = hp(0.0, "code; of the encoder's input")
     variance: float = hp(0.03, "code; of the pixels")
     learned_variance: bool = hp(False, "code; the variance is learned from there")
@@ -36,7 +36,7 @@ class Config10:
 @dataclass(frozen=True)
 class Config50(Config10):
     learning_rate: float = hp(1e-4, "code; Adam, falls to 0 along a cosine, which is ours")
-    latent_dim: int = hp(50, "Section 5.1: VAE-50")
+    latent_dim: int = hp(50, "Section 5.1: VAE-50", at_least=1)
     input_dropout: float = hp(0.2, "code; of the encoder's input")
     variance: float = hp(0.03, "unstated; ours, to start from")
     learned_variance: bool = hp(True, "code; the variance is learned from there")

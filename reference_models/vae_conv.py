@@ -36,9 +36,9 @@ class Config:
     steps: int = hp(100_000, "unstated; ours")
     batch_size: int = hp(64, "IntroVAE at 128 x 128")
     learning_rate: float = hp(2e-4, "IntroVAE; Adam, falls to 0 along a cosine, which is ours")
-    latent_dim: int = hp(128, "ours, for 32 x 32; IntroVAE: 256 and 512")
+    latent_dim: int = hp(128, "ours, for 32 x 32; IntroVAE: 256 and 512", at_least=1)
     kl_weight: float = hp(1.0, "IntroVAE's code pretrains with 1")
-    narrow: int = hp(1, "ours; divides the channels of every layer")
+    narrow: int = hp(1, "ours; divides the channels of every layer", at_least=1)
 
 
 class ResBlock(nn.Module):

@@ -32,13 +32,15 @@ class Config:
     learning_rate: float = hp(0.1, "mnist.yaml; SGD")
     rate_falls: float = hp(1.000004, "mnist.yaml; the rate is divided by it every step, down to 1e-6")
     momentum: tuple[float, float] = hp((0.5, 0.7), "mnist.yaml; from, to")
-    momentum_steps: int = hp(125_000, "mnist.yaml; 250 passes, in a line")
+    momentum_steps: int = hp(125_000, "mnist.yaml; 250 passes, in a line", at_least=1)
     adam: bool = hp(False, "ours; Adam at 2e-4, betas 0.5 and 0.999, as later papers have, in place of SGD")
-    latent_dim: int = hp(100, "mnist.yaml; uniform of variance 1")
-    width: int = hp(1200, "mnist.yaml; units of both hidden layers of the generator")
-    pieces: tuple[int, int] = hp((240, 5), "mnist.yaml; maxout units of the discriminator, and pieces of each")
+    latent_dim: int = hp(100, "mnist.yaml; uniform of variance 1", at_least=1)
+    width: int = hp(1200, "mnist.yaml; units of both hidden layers of the generator", at_least=1)
+    pieces: tuple[int, int] = hp(
+        (240, 5), "mnist.yaml; maxout units of the discriminator, and pieces of each", at_least=1
+    )
     dropout: tuple[float, float] = hp((0.2, 0.5), "mnist.yaml; of the discriminator's input and hidden layers")
-    generator_steps: int = hp(1, "mnist.yaml; Basart's thesis, 2.4.1, has 2")
+    generator_steps: int = hp(1, "mnist.yaml; Basart's thesis, 2.4.1, has 2", at_least=1)
 
 
 class Maxout(nn.Module):

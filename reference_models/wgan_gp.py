@@ -33,14 +33,14 @@ class Config:
     architecture: str = hp("resnet", "resnet, dcgan (both 32 x 32) or mnist (28 x 28)")
     steps: int = hp(100_000, "generator updates; resnet: 100,000, dcgan and mnist: 200,000")
     batch_size: int = hp(64, "of the critic; Algorithm 1 and resnet: 64, mnist: 50")
-    generator_batch: int = hp(128, "resnet code: twice the critic's; dcgan: 64, mnist: 50")
-    critic_steps: int = hp(5, "n_critic, Algorithm 1")
+    generator_batch: int = hp(128, "resnet code: twice the critic's; dcgan: 64, mnist: 50", at_least=1)
+    critic_steps: int = hp(5, "n_critic, Algorithm 1", at_least=1)
     penalty: float = hp(10.0, "lambda, Algorithm 1")
     learning_rate: float = hp(2e-4, "resnet code; Algorithm 1, dcgan and mnist: 1e-4")
     decay: bool = hp(True, "the rate falls to 0 in a line; resnet code: yes, dcgan and mnist: no")
     adam_betas: tuple[float, float] = hp((0.0, 0.9), "Algorithm 1 and resnet code; dcgan and mnist code: 0.5, 0.9")
-    latent_dim: int = hp(128, "code")
-    width: int = hp(128, "DIM; resnet and dcgan: 128, mnist: 64")
+    latent_dim: int = hp(128, "code", at_least=1)
+    width: int = hp(128, "DIM; resnet and dcgan: 128, mnist: 64", at_least=1)
 
 
 class ResBlock(nn.Module):

@@ -25,18 +25,18 @@ from reference_models.generative import update
 @dataclass(frozen=True)
 class Config:
     depth: int = hp(16, "Table 4 has 16 to 40; 6 n + 4")
-    width: int = hp(4, "Table 4 has 1 to 12")
+    width: int = hp(4, "Table 4 has 1 to 12", at_least=1)
     steps: int = hp(78_200, "code: 200 passes over 50,000 images; SVHN: 160")
     batch_size: int = hp(128, "Section 3")
     learning_rate: float = hp(0.1, "Section 3; SVHN: 0.01")
     falls: tuple[float, float, float] = hp(
         (0.3, 0.6, 0.8), "Section 3: passes 60, 120 and 160 of 200; SVHN: 80, 120 of 160"
     )
-    factor: float = hp(0.2, "Section 3, at each fall; SVHN: 0.1")
+    factor: float = hp(0.2, "Section 3, at each fall; SVHN: 0.1", at_least=0)
     momentum: float = hp(0.9, "Section 3; Nesterov")
     weight_decay: float = hp(5e-4, "Section 3")
     dropout: float = hp(0.0, "Section 3; SVHN: 0.4, between the convolutions of a block")
-    crop: int = hp(4, "Section 3: padded by reflection and cropped; SVHN: 0")
+    crop: int = hp(4, "Section 3: padded by reflection and cropped; SVHN: 0", at_least=0)
     mirror: bool = hp(True, "Section 3; SVHN: no")
 
 
@@ -64,6 +64,10 @@ class WideResNetClassifier:
             raise DataError(f"wrn is a classifier, and {dataset.name} has no labels")
         if config.depth < 10 or (config.depth - 4) % 6:
             raise DataError(f"the depth of a wide residual network is 6 n + 4: 10, 16, 22, 28, ...; got {config.depth}")
+        if config.crop >= (side := min(dataset.shape[1:])):
+            raise DataError(
+                f"crop must be below the side of the images, {side}, which are padded by reflection; got {config.crop}"
+            )
         self.config, self.device, self.progress = config, device, 0.0
         network = WideResNet(config.depth, config.width, dataset.shape[0], dataset.classes, config.dropout)
         network.mean, network.deviation = channel_statistics(dataset.train)

@@ -25,6 +25,25 @@ SMALLER = {
 }
 
 
+OUT_OF_RANGE = [  # data, model, flag, value, exit code, message
+    ("digits", "dcgan", "--width", 0, 2, "'--width': 0 is not in the range x>=1"),
+    ("digits", "dcgan", "--latent-dim", 0, 2, "0 is not in the range x>=1"),
+    ("digits", "dcgan", "--decay-from", 1.5, 2, "1.5 is not in the range 0<=x<=1"),
+    ("digits", "dcgan", "--metrics-every", 0, 2, "0 is not in the range x>=1"),
+    ("digits", "dcgan", "--metrics-images", 1, 2, "1 is not in the range x>=2"),
+    ("digits", "dcgan", "--grid-every", -1, 2, "-1 is not in the range x>=0"),
+    ("digits", "dcgan", "--log-every", -1, 2, "-1 is not in the range x>=0"),
+    ("digits", "dcgan", "--ms-ssim-every", -1, 2, "-1 is not in the range x>=0"),
+    ("digits", "dcgan", "--checkpoint-every", 0, 2, "0 is not in the range x>=1"),
+    ("digits", "wrn", "--width", 0, 2, "0 is not in the range x>=1"),
+    ("digits", "wrn", "--crop", -1, 2, "-1 is not in the range x>=0"),
+    ("digits", "wrn", "--crop", 8, 1, "crop must be below the side of the images, 8, which are padded by reflection"),
+    ("digits", "wrn", "--factor", -1, 2, "-1.0 is not in the range x>=0"),
+    ("digits", "improved-gan", "--labels-per-class", -1, 2, "-1 is not in the range x>=0"),
+    ("digits", "vae", "--metrics", "frechett", 2, "unknown metric 'frechett'; did you mean 'frechet'?"),
+]
+
+
 def run(*arguments):
     return CliRunner().invoke(main, [str(a) for a in arguments])
 
@@ -232,6 +251,15 @@ def wrong(runs, tmp_path):
         (["train", "vae", "--dataset", "digits", "--out", not_empty / "file" / "run"], 1, "cannot write"),
         (["train", "vae", "--dataset", "digits", "--out", runs / "vae"], 1, "continue it with --resume"),
         (["train", "vae", "--dataset", "digits", "--out", runs / "vae", "--resume"], 1, "steps 3, not 6000"),
+        *(
+            (["train", model, "--dataset", data, "--out", new, flag, value], code, message)
+            for data, model, flag, value, code, message in OUT_OF_RANGE
+        ),
+        (
+            ["train", "digits-cnn", "--dataset", "digits", "--out", runs / "vae", "--resume"],
+            1,
+            "holds a run of vae, not of digits-cnn",
+        ),
         (["sample", new, "--n", 1, "--out", "s.npz"], 1, "holds no run"),
         (["sample", runs / "vae", "--n", 0, "--out", "s.npz"], 2, "not in the range"),
         (["sample", runs / "vae", "--n", 1, "--out", not_empty], 1, "not an empty folder"),
@@ -273,3 +301,12 @@ def test_a_run_whose_data_changed_is_not_evaluated(npz, tmp_path):
 def test_asking_for_help_does_not_import_torch():
     code = "import sys; from reference_models.__main__ import main; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_run_that_stopped_before_its_first_checkpoint_is_begun_anew(tmp_path):
+    out = tmp_path / "run"
+    failed = train("vae", out, "--variance", 0)
+    assert failed.exit_code == 1
+    assert [p.name for p in out.iterdir()] == ["run.json"]
+    assert train("vae", out).exit_code == 0
+    assert json.loads((out / "run.json").read_text())["config"]["variance"] == 0.05

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from genmetrics._checks import DataError
 from reference_models import data, models, monitor, training
 from reference_models.__main__ import main
-from reference_models.checkpoints import CHECKPOINT, load_checkpoint, start
+from reference_models.checkpoints import CHECKPOINT, load_checkpoint, read_settings, start
 from reference_models.training import Loop, batches, seed_of
 
 SMALL = {"digits-cnn": {"steps": 8}, "vae": {"steps": 8, "widths": (16, 32)}}
@@ -154,13 +154,100 @@ def test_a_file_that_is_no_checkpoint_is_refused(build, tmp_path):
         load_checkpoint(build("vae"), tmp_path / CHECKPOINT)
 
 
+def rewritten(path, change_header=lambda header: header, keep=lambda key: True):
+    """The checkpoint with another header, or fewer tensors."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["json"])
+        tensors = {key: file.get_tensor(key) for key in file.keys() if keep(key)}  # noqa: SIM118
+    safetensors.torch.save_file(tensors, path, {"json": json.dumps(change_header(header))})
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda header: {key: value for key, value in header.items() if key != "step"}, "'step'"),
+        (lambda header: {**header, "step": "8"}, "step is '8'"),
+        (lambda header: {**header, "step": True}, "step is True"),
+        (lambda header: {**header, "param_groups": {"adam": [3]}}, "not a checkpoint"),
+        (lambda header: [header], "not a checkpoint"),
+    ],
+)
+def test_a_checkpoint_with_a_damaged_header_is_refused(build, digits, tmp_path, damage, message):
+    train(build("vae", **SMALL["vae"]), digits, tmp_path)
+    rewritten(tmp_path / CHECKPOINT, damage)
+    with pytest.raises(DataError, match="not a checkpoint of this model") as caught:
+        train(build("vae", **SMALL["vae"]), digits, tmp_path)
+    assert message in str(caught.value)
+
+
+def test_a_checkpoint_without_its_optimiser_is_refused(build, digits, tmp_path):
+    train(build("vae", **SMALL["vae"]), digits, tmp_path)
+    rewritten(tmp_path / CHECKPOINT, keep=lambda key: not key.startswith("optimiser."))
+    with pytest.raises(DataError, match=r"\d+ of the \d+ tensors that were saved"):
+        load_checkpoint(build("vae", **SMALL["vae"]), tmp_path / CHECKPOINT)
+
+
+def test_a_checkpoint_of_a_version_that_did_not_count_tensors_is_read(build, digits, tmp_path):
+    train(build("vae", **SMALL["vae"]), digits, tmp_path)
+    rewritten(tmp_path / CHECKPOINT, lambda header: {k: v for k, v in header.items() if k != "tensors"})
+    assert load_checkpoint(build("vae", **SMALL["vae"]), tmp_path / CHECKPOINT) == 8
+
+
+def test_a_folder_in_the_place_of_a_checkpoint_is_refused(build, tmp_path):
+    (tmp_path / CHECKPOINT).mkdir()
+    with pytest.raises(DataError, match="not a checkpoint of this model"):
+        load_checkpoint(build("vae"), tmp_path / CHECKPOINT)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("dataset", 3),
+        ("dataset", [3]),
+        ("dataset", []),
+        ("seed", "0"),
+        ("seed", True),
+        ("config", []),
+        ("loop", None),
+        ("side", "8"),
+        ("test_set", 1),
+        ("model", 1),
+    ],
+)
+def test_settings_of_a_wrong_type_are_named(build, digits, tmp_path, key, value):
+    start(tmp_path, "vae", build("vae").config, Loop(), digits, DIGITS, 0, resume=False)
+    settings = json.loads((tmp_path / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps({**settings, key: value}))
+    with pytest.raises(DataError) as caught:
+        read_settings(tmp_path)
+    assert f"not the settings of a run ({key} is {value!r})" in str(caught.value)
+
+
 def test_a_run_is_not_resumed_with_other_settings(build, digits, tmp_path):
     model = build("vae")
     start(tmp_path, "vae", model.config, Loop(), digits, DIGITS, 0, resume=False)
+    (tmp_path / CHECKPOINT).touch()
     start(tmp_path, "vae", model.config, Loop(), digits, DIGITS, 0, resume=True)
     other = build("vae", latent_dim=3).config
     with pytest.raises(DataError, match="started with seed 0, not 1; latent_dim 16, not 3"):
         start(tmp_path, "vae", other, Loop(), digits, DIGITS, 1, resume=True)
+
+
+def test_a_run_without_a_checkpoint_is_begun_anew(build, digits, tmp_path):
+    start(tmp_path, "vae", build("vae").config, Loop(), digits, DIGITS, 0, resume=False)
+    other = build("vae", latent_dim=3).config
+    start(tmp_path, "vae", other, Loop(), digits, DIGITS, 1, resume=False)
+    kept = read_settings(tmp_path)
+    assert (kept["config"]["latent_dim"], kept["seed"]) == (3, 1)
+
+
+def test_a_run_of_another_model_is_said_to_be_one(build, digits, tmp_path):
+    start(tmp_path, "vae", build("vae").config, Loop(), digits, DIGITS, 0, resume=False)
+    (tmp_path / CHECKPOINT).touch()
+    with pytest.raises(DataError) as caught:
+        start(tmp_path, "digits-cnn", build("digits-cnn").config, Loop(), digits, DIGITS, 0, resume=True)
+    assert "holds a run of vae, not of digits-cnn; continue it with `train vae --resume`" in str(caught.value)
+    assert "None" not in str(caught.value)
 
 
 def test_a_device_that_is_not_there_is_named():
@@ -213,6 +300,38 @@ def test_rows_of_steps_that_are_done_again_are_dropped_from_the_log(tmp_path):
     log(None, 6, {"loss": 0.25})
     assert [row["step"] for row in monitor.rows(path)] == [1, 2, 3, 4, 5, 6]
     assert list(monitor.rows(path))[-1]["loss"] == 0.25
+
+
+@pytest.mark.parametrize("line", ["[1, 2]", "3", '{"loss": 0.5}', '{"step": "2"}', "{damaged"])
+def test_a_row_of_the_log_that_is_none_is_named_before_the_training(digits, tmp_path, line):
+    path = tmp_path / monitor.LOG
+    content = '{"step": 1}\n' + line + '\n{"step": 3}\n'
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"log\.jsonl, line 2: .* is no row of numbers with a step; remove that line"):
+        monitor.watchers(monitor.Watching(), tmp_path, digits, True)
+    assert path.read_text() == content
+
+
+def test_the_checkpoint_is_saved_before_the_run_is_looked_at(build, digits, tmp_path):
+    def look(model, step, shown):
+        if step == 3:
+            raise DataError("cannot be scored")
+
+    model = build("vae", **SMALL["vae"])
+    with pytest.raises(DataError, match="cannot be scored"):
+        training.train(model, digits, tmp_path, seed=0, every=3, watch=(look,), show=False)
+    assert steps_done(tmp_path) == 3
+
+
+def test_metrics_that_cannot_be_computed_are_found_before_the_training(digits):
+    for changes, message in (
+        ({"metrics": "mifid"}, "mifid needs the training images"),
+        ({"metrics": "sfid", "extractor": "pixels"}, "sfid needs sfid, but pixels gives none"),
+        ({"metrics": "ddm,frechett"}, "unknown metric 'frechett'; did you mean 'frechet'"),
+        ({"metrics": "frechet", "extractor": "digits-cn"}, "unknown extractor 'digits-cn'; did you mean 'digits-cnn'"),
+    ):
+        with pytest.raises(DataError, match=message):
+            monitor.Scores(monitor.Watching(**changes), digits)
 
 
 def test_samples_that_are_all_alike_are_warned_of_once(build, digits, capsys):
