@@ -13,7 +13,7 @@ from genmetrics._checks import DataError
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def hp(value: Any, source: str, *, at_least: float | None = None, at_most: float | None = None) -> Any:
+def hp(value: Any, source: str, *, at_least: int | None = None, at_most: int | None = None) -> Any:
     """A dataclass field: a hyperparameter's value, where it comes from, and its range, or that of each of its parts."""
     return dataclasses.field(default=value, metadata={"source": source, "range": (at_least, at_most)})
 
@@ -48,7 +48,7 @@ def flag(name: str, kind: Any) -> list[str]:
     return [name, f"--{long}/--no-{long}" if kind is bool else f"--{long}"]
 
 
-def value_type(kind: Any, at_least: float | None, at_most: float | None) -> dict[str, Any]:
+def value_type(kind: Any, at_least: int | None, at_most: int | None) -> dict[str, Any]:
     """What click needs to know about the values of a field: their type and range, and how many there are."""
     if kind is bool:
         return {}

@@ -95,6 +95,29 @@ def test_images_without_labels_belong_to_no_split():
         class_splits.of_classes(data.Dataset("d", part, part, part, 2), [0])
 
 
+def test_splits_of_a_run_without_a_checkpoint_are_replaced(tmp_path):
+    for splits in ([[0], [1]], [[0, 1], [2]], []):
+        class_splits.keep(tmp_path, splits)
+        assert class_splits.kept(tmp_path) == splits
+
+
+def test_splits_of_a_run_with_a_checkpoint_stay(tmp_path):
+    class_splits.keep(tmp_path, [[0], [1]])
+    (tmp_path / "split-001").mkdir()
+    (tmp_path / "split-001" / CHECKPOINT).touch()
+    class_splits.keep(tmp_path, [[0], [1]])
+    with pytest.raises(DataError, match="which differ; resume it with the same"):
+        class_splits.keep(tmp_path, [[0, 1], [2]])
+    assert class_splits.kept(tmp_path) == [[0], [1]]
+
+
+@pytest.mark.parametrize("text", ["[[0], [1]", "3", '[["a"]]', "[0, 1]"])
+def test_damaged_splits_are_refused(tmp_path, text):
+    (tmp_path / class_splits.SPLITS).write_text(text)
+    with pytest.raises(DataError, match="not the classes of each model"):
+        class_splits.kept(tmp_path)
+
+
 # --- sampled as one
 
 

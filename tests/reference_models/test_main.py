@@ -305,8 +305,8 @@ def test_asking_for_help_does_not_import_torch():
 
 def test_a_run_that_stopped_before_its_first_checkpoint_is_begun_anew(tmp_path):
     out = tmp_path / "run"
-    failed = train("vae", out, "--variance", 0)
+    failed = train("vae", out, "--learning-rate", 1e30)
     assert failed.exit_code == 1
     assert [p.name for p in out.iterdir()] == ["run.json"]
     assert train("vae", out).exit_code == 0
-    assert json.loads((out / "run.json").read_text())["config"]["variance"] == 0.05
+    assert json.loads((out / "run.json").read_text())["config"]["learning_rate"] == 1e-3

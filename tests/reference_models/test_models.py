@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from genmetrics._checks import DataError
 from reference_models import data, models, training
 from reference_models.checkpoints import CHECKPOINT
 from reference_models.models import MODELS, parameter_counts
@@ -133,3 +134,25 @@ def test_averaged_weights_make_the_samples(name):
     average()
     kept, now = (net.state_dict() for net in (model.averages[model.exports], model.networks[model.exports]))
     assert any((kept[k] != v).any() for k, v in now.items() if v.is_floating_point() and v.ndim > 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("dcgan", {"width": 0}, "width must be at least 1, got 0"),
+        ("improved-gan", {"decay_from": 1.5}, "decay_from must be at most 1, got 1.5"),
+    ],
+)
+def test_a_setting_out_of_its_range_is_refused(build, name, settings, message):
+    with pytest.raises(DataError, match=message):
+        build(name, data.blank((1, 28, 28), 10, n=16), **settings)
+
+
+@pytest.mark.parametrize("name", ["dcgan", "improved-gan"])
+def test_a_rate_that_falls_from_the_end_on_does_not_fall(build, name):
+    dataset = data.blank((1, 28, 28), 10, n=16)
+    model = build(name, dataset, batch_size=8, learning_rate=0.5, decay_from=1.0, **SMALL[name])
+    for progress in (0.0, 0.9, 1.0):
+        model.progress = progress
+        model.step(training.batches(training.to_device(dataset.train, model.device), 8))
+        assert model.optimisers["generator"].param_groups[0]["lr"] == 0.5

@@ -165,6 +165,13 @@ def test_the_rate_of_a_wide_residual_network_falls_in_steps(build):
         assert model.sgd.param_groups[0]["lr"] == pytest.approx(rate)
 
 
+def test_what_wide_residual_networks_crop_is_smaller_than_the_images(build):
+    with pytest.raises(DataError, match=r"crop must be below the side of the images, 4, .* got 4"):
+        build("wrn", blank(3, 4, 4), depth=10, width=1, crop=4)
+    model = build("wrn", blank(3, 4, 4), depth=10, width=1, crop=3)
+    assert model.step(repeat_of(blank(3, 4, 4), 4))["cross_entropy"].isfinite()
+
+
 @pytest.mark.parametrize("name", ["wrn", "sgan-encoder"])
 def test_classifiers_need_labels(build, name):
     with pytest.raises(DataError, match="no"):
