@@ -53,7 +53,7 @@ def build(name: str, config: Any, dataset: Dataset, device: torch.device, seed: 
     """
     import torch
 
-    from reference_models import training
+    from reference_models import parallel, training
 
     missing = int((dataset.train.labels < 0).sum())
     if missing and not getattr(find(name), "semi_supervised", False):
@@ -61,7 +61,7 @@ def build(name: str, config: Any, dataset: Dataset, device: torch.device, seed: 
             f"{dataset.name}: {missing} of {len(dataset.train)} training images have no label (y is -1), which {name} "
             "does not allow; leave them out"
         )
-    with training.own_random_numbers(device):
+    with training.own_random_numbers(device), parallel.alone():
         torch.manual_seed(seed)
         try:
             return find(name)(config, dataset, device)
