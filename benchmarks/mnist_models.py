@@ -7,7 +7,8 @@ generator, and scored on the features of `mnist-cnn` against MNIST's 10,000 test
     OMP_NUM_THREADS=1 python benchmarks/mnist_models.py [--runs runs/mnist] [--only dcgan]
 
 Writes results/mnist_models.csv and results/mnist_models_differences.csv, one record a run to leaderboards/mnist/, and
-docs/pictures/mnist_models.png, 16 samples a run. About twenty minutes of one core for training, and a few for scoring.
+docs/pictures/mnist_models.png, 16 samples a run; with --only, none of them. About twenty minutes of one core for
+training, and a few for scoring.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def of(rows: list[dict[str, object]], name: str, state: str) -> list[dict[str, o
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=REPO / "runs" / "mnist")
-    parser.add_argument("--only", choices=MODELS, action="append")
+    parser.add_argument("--only", choices=MODELS, action="append", help="these alone; no table or picture is written")
     arguments = parser.parse_args()
     rows, records, pictures = [], {}, []
     for seed in SEEDS:
@@ -142,11 +143,15 @@ def main() -> None:
             records[name, seed] = record
             rows.append(row(name, seed, "trained", record))
             rows += [row(name, seed, "untrained", start)] if start else []
-            write_atomically(RECORDS / f"{name}-seed{seed}.json", record.to_json().encode())
+            if not arguments.only:
+                write_atomically(RECORDS / f"{name}-seed{seed}.json", record.to_json().encode())
             pictures.append(shown)
             print(
                 name, seed, *(f"{s.name} {s.value:.4g} [{s.low:.4g}, {s.high:.4g}]" for s in record.scores), flush=True
             )
+    if arguments.only:
+        print(f"with --only nothing is written; the runs are in {arguments.runs}")
+        return
     save("mnist_models.csv", rows)
     write_atomically(REPO / "docs" / "pictures" / "mnist_models.png", png(grid(np.concatenate(pictures), SHOWN)))
     if found := differences(records):

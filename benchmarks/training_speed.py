@@ -61,9 +61,10 @@ def bare_loop(dataset: data.Dataset, steps: int, device: torch.device) -> Callab
         ones, zeros = torch.ones(BATCH, 1, device=device), torch.zeros(BATCH, 1, device=device)
         for _ in range(steps):
             real = images[torch.randint(len(images), (BATCH,))] / 255
-            fake = g(torch.rand(BATCH, 100, device=device) * 2 - 1)
+            with torch.no_grad():
+                fake = g(torch.rand(BATCH, 100, device=device) * 2 - 1)
             d_adam.zero_grad()
-            (bce(d(real), ones) + bce(d(fake.detach()), zeros)).backward()
+            (bce(d(real), ones) + bce(d(fake), zeros)).backward()
             d_adam.step()
             g_adam.zero_grad()
             bce(d(g(torch.rand(BATCH, 100, device=device) * 2 - 1)), ones).backward()

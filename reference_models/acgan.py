@@ -101,7 +101,7 @@ class Noise(nn.Module):
         self.std = std
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.std * torch.randn_like(x) if self.training and self.std else x
+        return x + self.std * parallel.normal_like(x) if self.training and self.std else x
 
 
 class Discriminator(nn.Module):

@@ -1,4 +1,4 @@
-"""What the classifiers share: moved and cropped training images, the learning rate's fall, accuracy."""
+"""What the classifiers share: moved, cropped and mirrored training images, the learning rate's fall, accuracy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reference_models import parallel
 from reference_models.data import Images
 
 AT_ONCE = 500  # images classified at a time
@@ -22,12 +23,19 @@ def shift_randomly(images: Tensor, pixels: int, mode: str = "constant") -> Tenso
     """
     n, _, height, width = images.shape
     padded = F.pad(images, (pixels,) * 4, mode=mode) if mode == "constant" else reflected(images, pixels)
-    top, left = torch.randint(0, 2 * pixels + 1, (2, n, 1), device=images.device)
+    drawn = torch.randint(0, 2 * pixels + 1, (2, n * parallel.size(), 1), device=images.device)
+    top, left = map(parallel.own_rows, drawn)
     rows = top + torch.arange(height, device=images.device)  # (n, h)
     columns = left + torch.arange(width, device=images.device)  # (n, w)
     image = torch.arange(n, device=images.device)
     moved = padded[image[:, None, None], :, rows[:, :, None], columns[:, None, :]]  # (n, h, w, c)
     return moved.permute(0, 3, 1, 2)
+
+
+def mirror_randomly(images: Tensor) -> Tensor:
+    """Each image (n, c, h, w) mirrored left to right with probability 1/2."""
+    mirrored = parallel.own_rows(torch.rand(len(images) * parallel.size(), 1, 1, 1) < 0.5).to(images.device)
+    return torch.where(mirrored, images.flip(3), images)
 
 
 def reflected(images: Tensor, pixels: int) -> Tensor:

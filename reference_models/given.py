@@ -13,7 +13,11 @@ from genmetrics._checks import DataError, unknown_name
 from reference_models import checkpoints, data, models
 from reference_models.flags import from_json
 
-SHIPPED = {"digits-cnn": ("digits_cnn", 8), "mnist-cnn": ("mnist_cnn", 28)}  # name -> module, side of its grey images
+SHIPPED = {  # name -> module, shape of its images
+    "digits-cnn": ("digits_cnn", (1, 8, 8)),
+    "mnist-cnn": ("mnist_cnn", (1, 28, 28)),
+    "cifar10-wrn": ("wide_resnet", (3, 32, 32)),
+}
 
 
 def classifier(name: str, shape: tuple[int, int, int], classes: int) -> nn.Module:
@@ -37,9 +41,10 @@ def classifier(name: str, shape: tuple[int, int, int], classes: int) -> nn.Modul
 
 def shipped(name: str, shape: tuple[int, int, int]) -> nn.Module:
     """A classifier with its weights in the package."""
-    module, side = SHIPPED[name]
-    if shape != (1, side, side):
-        raise DataError(f"{name} takes grey images of {side} x {side}, not of shape {shape}")
+    module, wanted = SHIPPED[name]
+    if shape != wanted:
+        colours = "grey" if wanted[0] == 1 else "colour"
+        raise DataError(f"{name} takes {colours} images of {wanted[1]} x {wanted[2]}, not of shape {shape}")
     return importlib.import_module(f"genmetrics.extractors.{module}").load()
 
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from reference_models import parallel
+
 if TYPE_CHECKING:
     from reference_models.improved_gan import Config
 
@@ -23,7 +25,7 @@ class Noise(nn.Module):
         self.deviation = deviation
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.deviation * torch.randn_like(x) if self.training else x
+        return x + self.deviation * parallel.normal_like(x) if self.training else x
 
 
 class Mean(nn.Module):

@@ -53,7 +53,7 @@ def build(name: str, config: Any, dataset: Dataset, device: torch.device, seed: 
     """
     import torch
 
-    from reference_models import flags, training
+    from reference_models import flags, parallel, training
 
     flags.in_range(config)
     missing = int((dataset.train.labels < 0).sum())
@@ -62,7 +62,7 @@ def build(name: str, config: Any, dataset: Dataset, device: torch.device, seed: 
             f"{dataset.name}: {missing} of {len(dataset.train)} training images have no label (y is -1), which {name} "
             "does not allow; leave them out"
         )
-    with training.own_random_numbers(device):
+    with training.own_random_numbers(device), parallel.alone():
         torch.manual_seed(seed)
         try:
             return find(name)(config, dataset, device)

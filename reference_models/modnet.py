@@ -52,7 +52,9 @@ class Config:
     l1: float = hp(1.0, "lambda of Eq. 2.7: 1 with the mean, 1e-5 to 1e-3 with the sum; Section 2.6")
     l1_norm: str = hp("mean", "mean or sum over an image's numbers; Section 2.6 has both")
     classifier: str = hp("separate", "separate or shared with the discriminator; Section 2.5.1 has both")
-    pretrained: str = hp("", "classifier to start from: a run folder, mnist-cnn or digits-cnn; Section 2.5.1, optional")
+    pretrained: str = hp(
+        "", "classifier to start from: a run, mnist-cnn, digits-cnn or cifar10-wrn; Section 2.5.1, optional"
+    )
     freeze: bool = hp(False, "the pretrained classifier is never updated; Section 2.5.2, for interpretability")
     label_generated: bool = hp(True, "the classifier learns to see y_t in generated images; Eq. 2.5")
     flip_labels: float = hp(0.0, "share of real images that the discriminator is told are generated; Section 2.4.1")

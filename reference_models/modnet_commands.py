@@ -39,7 +39,9 @@ part_option = click.option(
 
 @click.command()
 @run_argument
-@click.option("--classifier", help="mnist-cnn, digits-cnn or a run of a classifier; by default the ModNet's own.")
+@click.option(
+    "--classifier", help="mnist-cnn, digits-cnn, cifar10-wrn or a classifier's run; by default the ModNet's own."
+)
 @click.option("--part", type=click.Choice(["test", "held_out", "train"]), default="test", show_default=True)
 @click.option("--n", type=click.IntRange(min=2), help="Images, from the first on; by default all.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for fooling.png and interpret.json.")

@@ -20,7 +20,7 @@ LOG, GRIDS = "log.jsonl", "grids"
 SIDE = 8  # samples in a row of a grid, and rows
 ALIKE_IMAGES = 100  # samples a class for MS-SSIM
 COLLAPSED = 0.3  # samples less spread out than this share of the real images' spread are warned of
-EXTRACTORS = {(8, 8): "digits-cnn", (28, 28): "mnist-cnn"}  # for grey images of these sizes; else the pixels
+EXTRACTORS = {(1, 8, 8): "digits-cnn", (1, 28, 28): "mnist-cnn", (3, 32, 32): "cifar10-wrn"}  # else the pixels
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def diversity(images: np.ndarray, labels: np.ndarray | None) -> Any:
 
 def suitable_extractor(shape: tuple[int, int, int]) -> str:
     """A feature network that ships with genmetrics for such images, or the pixels."""
-    return EXTRACTORS.get(shape[1:], "pixels") if shape[0] == 1 else "pixels"
+    return EXTRACTORS.get(shape, "pixels")
 
 
 def last_channel(images: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 """One process among several, as torchrun starts them: `torchrun --nproc-per-node 2 -m reference_models train ...`.
 
-The batch of a step and its noise are drawn whole by every process, from the same seed; each takes its own rows, and
-gradients are averaged before an update. So a run depends on the size of the batch, not on how many processes share
-it, unless a network mixes the rows of a batch (batch norm, minibatch discrimination) or drops out at random.
+The batch of a step and everything random in it (noise, dropout, crops, mirroring) are drawn whole by every process,
+from the same seed; each takes its own rows, and gradients are averaged before an update. So a run depends on the size
+of the batch, not on how many processes share it, unless a network mixes the rows of a batch (batch norm, minibatch
+discrimination).
 """
 
 from __future__ import annotations
@@ -13,19 +14,33 @@ from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from genmetrics._checks import DataError
+
+_alone = False
 
 
 def size() -> int:
     """How many processes train together."""
-    return dist.get_world_size() if dist.is_initialized() else 1
+    return dist.get_world_size() if dist.is_initialized() and not _alone else 1
 
 
 def rank() -> int:
     """Which of them this is; 0 saves and shows."""
-    return dist.get_rank() if dist.is_initialized() else 0
+    return dist.get_rank() if dist.is_initialized() and not _alone else 0
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within it a process draws as if it were the only one: from one seed all draw the same."""
+    global _alone
+    before, _alone = _alone, True
+    try:
+        yield
+    finally:
+        _alone = before
 
 
 def device_of_process(name: str) -> str:
@@ -71,6 +86,38 @@ def own_rows(batch: Tensor) -> Tensor:
     """This process's rows of a whole batch."""
     n = len(batch) // size()
     return batch[rank() * n : (rank() + 1) * n]
+
+
+def normal_like(x: Tensor) -> Tensor:
+    """N(0, 1) for activations (n, ...) of this process's rows: its rows of what is drawn for the whole batch."""
+    return own_rows(torch.randn_like(whole(x)))
+
+
+def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
+    """Dropout of activations (n, ...), its mask likewise drawn for the whole batch."""
+    if size() == 1 or not training or not rate:
+        return F.dropout(x, rate, training)
+    return x * own_rows(F.dropout(torch.ones_like(whole(x)), rate))
+
+
+def whole(x: Tensor) -> Tensor:
+    """A tensor laid out as x, (n, ...), with the rows of all processes; what it holds means nothing."""
+    return x if size() == 1 else torch.cat([x.detach()] * size())
+
+
+class Dropout(nn.Dropout):
+    """Dropout by place in the whole batch."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return dropout(input, self.p, self.training)
+
+
+def drop_out_by_rows(network: nn.Module) -> None:
+    """Every nn.Dropout in the network becomes one by place in the whole batch."""
+    for module in network.modules():
+        for name, child in module.named_children():
+            if type(child) is nn.Dropout:
+                setattr(module, name, Dropout(child.p).train(child.training))
 
 
 @torch.no_grad()

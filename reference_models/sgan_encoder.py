@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genmetrics._checks import DataError
-from reference_models.classifiers import AT_ONCE, accuracy
+from reference_models.classifiers import AT_ONCE, accuracy, mirror_randomly
 from reference_models.data import Dataset, Images
 from reference_models.flags import hp
 from reference_models.generative import update
@@ -106,8 +106,7 @@ class SGANEncoder:
         """One update of Adam on the loss of one batch."""
         images, labels = next(batches)
         if self.mirror:
-            mirrored = (torch.rand(len(images), 1, 1, 1) < 0.5).to(images.device)
-            images = torch.where(mirrored, images.flip(3), images)
+            images = mirror_randomly(images)
         found = self.classifier.train()(images / 255)
         if self.config.labels:
             name, loss = "cross_entropy", F.cross_entropy(found["logits"].float(), labels)

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reference_models import parallel
+
 EPS = 1e-6  # of batch norm; code
 NOISE = {28: 50, 32: 16}  # numbers in z of the bottom generator, by side
 NOISE_ABOVE = 50  # of the others
@@ -124,7 +126,7 @@ class Noise(nn.Module):
         self.rates, self.rate = (alone, jointly), alone
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.rate * torch.randn_like(x) if self.training and self.rate else x
+        return x + self.rate * parallel.normal_like(x) if self.training and self.rate else x
 
 
 class Dropout(nn.Module):
@@ -135,7 +137,7 @@ class Dropout(nn.Module):
         self.rates, self.rate = (alone, jointly), alone
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.rate, self.training)
+        return parallel.dropout(x, self.rate, self.training)
 
 
 class Centred(nn.Module):

@@ -147,6 +147,9 @@ def check(model: Any, loop: Loop) -> None:
 def prepare(model: Any, loop: Loop) -> Callable[[], None]:
     """Networks laid out, averaged and compiled as `loop` says; a function that brings the averages up to date."""
     check(model, loop)
+    if parallel.size() > 1:
+        for network in model.networks.values():
+            parallel.drop_out_by_rows(network)
     if loop.channels_last:
         for network in model.networks.values():
             network.to(memory_format=torch.channels_last)

@@ -1,7 +1,9 @@
 """Wide residual networks of Zagoruyko & Komodakis (2016), arXiv:1605.07146, as classifiers whose features are compared.
 
-Recipes of the authors' code (github.com/szagoruyko/wide-residual-networks). The network is
-genmetrics/extractors/wide_resnet.py, where it serves as the extractor `cifar10-wrn`.
+Recipes of the authors' code (github.com/szagoruyko/wide-residual-networks), except for the initial weights of
+convolutions, N(0, 2 / n): ours have n = k^2 times the channels that come in (He et al., 2015, Eq. 10), the code
+(models/utils.lua, MSRinit) times those that go out. The network is genmetrics/extractors/wide_resnet.py, where it
+serves as the extractor `cifar10-wrn`.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from torch import Tensor
 
 from genmetrics._checks import DataError
 from genmetrics.extractors.wide_resnet import WideResNet
-from reference_models.classifiers import accuracy, shift_randomly
+from reference_models.classifiers import accuracy, mirror_randomly, shift_randomly
 from reference_models.data import Dataset, Images
 from reference_models.flags import hp
 from reference_models.generative import update
@@ -88,8 +90,7 @@ class WideResNetClassifier:
         if self.config.crop:
             images = shift_randomly(images, self.config.crop, "reflect")
         if self.config.mirror:
-            mirrored = (torch.rand(len(images), 1, 1, 1) < 0.5).to(images.device)
-            images = torch.where(mirrored, images.flip(3), images)
+            images = mirror_randomly(images)
         loss = F.cross_entropy(self.classifier.train()(images / 255)["logits"].float(), labels)
         falls = sum(self.progress >= fall for fall in self.config.falls)
         self.sgd.param_groups[0]["lr"] = self.config.learning_rate * self.config.factor**falls

@@ -4,8 +4,10 @@
     python benchmarks/gpu/train.py cifar10-dcgan --from FOLDER      # goes on from such pieces
     python benchmarks/gpu/train.py --join FOLDER runs/              # the run folder again: runs/cifar10-dcgan
 
-Pieces have at most 15 MiB, and there are at most 8. A job that is not done says so at its end; one that is done is
-evaluated. What comes after -- goes to `reference_models train` (-- --steps 100 --device cpu, to try it).
+Pieces have at most 15 MiB, and there are at most 8. Of a run that does not fit into them the networks and averages are
+left without what optimisers keep: it can be sampled and evaluated, but one that goes on from it starts its optimisers
+anew. A job whose networks do not fit is refused before it trains. A job that is not done says so at its end; one that
+is done is evaluated. What comes after -- goes to `reference_models train` (-- --steps 100 --device cpu, to try it).
 """
 
 from __future__ import annotations
@@ -19,8 +21,11 @@ import tarfile
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO))  # the package may not be installed there
 DATA = next((p for p in (REPO.parent / "shared" / "data", REPO / "shared" / "data") if p.is_dir()), Path("data"))
 PIECE, PIECES = 15 << 20, 8
+LIMIT, ROOM = PIECE * PIECES, 8 << 20  # bytes in all, and of them for logs and pictures
+THIN = "without what optimisers keep: sample and evaluate it; training that goes on from it starts them anew"
 CIFAR10 = (
     *(word for half in "ab" for word in ("--dataset", f"{DATA}/cifar10_train_lossless_{half}.npz")),
     *("--test-set", f"{DATA}/cifar10_test1k.npz"),
@@ -73,13 +78,83 @@ def train(job: str, run: Path, minutes: float, more: list[str]) -> bool:
     return True
 
 
+def sizes(job: str, more: list[str] | None = None) -> tuple[int, int]:
+    """Bytes of a checkpoint of the job: whole, and without what optimisers keep."""
+    import torch
+
+    from reference_models import data, flags, models
+    from reference_models.__main__ import train_command
+    from reference_models.training import Loop, prepare
+
+    name, *settings = JOBS[job]
+    given = train_command(name).make_context(name, [*settings, "--out", "unused", *(more or [])]).params
+    cls, (channels, side) = models.find(name), ((1, 28) if MNIST[1] in given["datasets"] else (3, 32))
+    side = given["side"] or side
+    config = flags.resolve(cls.Config(**(cls.quick if given["preset"] == "quick" else {})), given)
+    blank = data.blank((channels, side, side), 0 if job.startswith("faces") else 10)
+    model = models.build(name, config, blank, torch.device("cpu"), seed=0)
+    prepare(model, flags.resolve(Loop(), given))
+    kept = [net.state_dict() for net in (*model.networks.values(), *model.averages.values())]
+    networks = sum(value.nbytes for state in kept for value in state.values())
+    optimisers = 0
+    for optimiser in model.optimisers.values():
+        moments = 1 if isinstance(optimiser, torch.optim.SGD) else 2  # Adam's, and a counter
+        optimisers += sum(moments * p.nbytes + 4 for group in optimiser.param_groups for p in group["params"])
+    return networks + optimisers, networks
+
+
+def room_for(job: str, more: list[str]) -> None:
+    """What the job will leave fits; says so if that is without optimisers.
+
+    Raises:
+        SystemExit: not even the networks fit.
+    """
+    whole, networks = sizes(job, more)
+    if networks + ROOM > LIMIT:
+        raise SystemExit(f"{job}: networks of {networks >> 20} MiB do not fit into {LIMIT >> 20} MiB; not trained")
+    if whole + ROOM > LIMIT:
+        print(f"{job}: {whole >> 20} MiB do not fit into {LIMIT >> 20} MiB; the run will be left {THIN}", flush=True)
+
+
+def without_optimisers(checkpoint: Path) -> bytes:
+    """The checkpoint with networks and averages alone."""
+    import safetensors
+    import safetensors.torch
+
+    with safetensors.safe_open(checkpoint, framework="pt") as file:
+        names = [name for name in file.keys() if not name.startswith("optimiser.")]  # noqa: SIM118 (no dictionary)
+        return safetensors.torch.save({name: file.get_tensor(name) for name in names}, file.metadata())
+
+
+def has_optimisers(checkpoint: Path) -> bool:
+    import safetensors
+
+    with safetensors.safe_open(checkpoint, framework="pt") as file:
+        return any(name.startswith("optimiser.") for name in file.keys())  # noqa: SIM118
+
+
+def archived(run: Path, thin: bool = False, folders: bool = True) -> bytes:
+    """The run folder as a tar file; `thin` without optimisers, and without its folders, which hold pictures."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        for path in sorted(p for p in run.rglob("*") if p.is_file() and (folders or p.parent == run)):
+            kept = without_optimisers(path) if thin and path.suffix == ".safetensors" else path.read_bytes()
+            entry = tarfile.TarInfo(f"{run.name}/{path.relative_to(run)}")
+            entry.size = len(kept)
+            archive.addfile(entry, io.BytesIO(kept))
+    return content.getvalue()
+
+
 def split(run: Path, out: Path) -> list[Path]:
-    """The run folder as a tar file in pieces."""
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as archive:
-        archive.add(run, run.name)
-    content = file.getvalue()
-    if len(content) > PIECE * PIECES:
+    """The run folder as a tar file in pieces, or what of it fits."""
+    content = archived(run)
+    if len(content) > LIMIT:
+        content = archived(run, thin=True)
+        print(f"{run.name} is left {THIN}")
+    if len(content) > LIMIT:
+        content = archived(run, thin=True, folders=False)
+        print(f"{run.name} is left without its pictures")
+    if len(content) > LIMIT:
         raise SystemExit(f"{run} has {len(content) >> 20} MiB, more than {PIECES} pieces of {PIECE >> 20} MiB")
     pieces = []
     for i in range(0, len(content), PIECE):
@@ -114,8 +189,11 @@ def main() -> None:
         parser.error("name a job")
     runs, out = REPO / "runs" / "gpu", Path(os.environ.get("OUT", REPO / "runs" / "pieces"))
     out.mkdir(parents=True, exist_ok=True)
+    room_for(arguments.job, more)
     if arguments.pieces:
         join(arguments.pieces, runs, arguments.job)
+        if not has_optimisers(runs / arguments.job / "checkpoint.safetensors"):
+            print(f"{arguments.job} was left {THIN}", flush=True)
     done = train(arguments.job, runs / arguments.job, arguments.minutes, more)
     print(*split(runs / arguments.job, out), sep="\n")
     print(f"{arguments.job} is done" if done else f"{arguments.job} is not done: start it again with --from {out}")

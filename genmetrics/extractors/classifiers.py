@@ -16,7 +16,10 @@ from genmetrics.extractors import pick_device, sha256_of
 
 
 class Classifier(ABC):
-    """Images brought to one size by `clean`, in [0, 1], through a network in float32."""
+    """Images brought to one size by `clean`, in [0, 1], through a network in float32.
+
+    `prelogits` is another name of `features`, that of Basart (2017).
+    """
 
     name: ClassVar[str]
     channels: ClassVar[int | None]
@@ -24,7 +27,7 @@ class Classifier(ABC):
     resize: ClassVar[str]
     weights: ClassVar[Path]
     batch_size = 250
-    every_output = ("features", "logits", "hypercolumns")  # the last on request
+    every_output = ("features", "logits", "prelogits", "hypercolumns")  # the last two on request
 
     def __init__(self, outputs: Iterable[str] = (), device: str = "auto") -> None:
         outputs = tuple(outputs)
@@ -63,4 +66,6 @@ class Classifier(ABC):
         with torch.inference_mode(), strict(self.device):
             x = resize_each([self.pixels(image) for image in images], self.size, "clean", self.device) / 255
             outputs = self.network(x, self.outputs)
+        if "prelogits" in self.outputs:
+            outputs["prelogits"] = outputs["features"]
         return {name: np.ascontiguousarray(value.float().cpu().numpy()) for name, value in outputs.items()}

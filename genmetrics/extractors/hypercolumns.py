@@ -24,10 +24,16 @@ def hypercolumns(maps: Sequence[Tensor], side: int) -> Tensor:
     """Activations, each (n, channels, h, w), at the 16 places of the coarsest grid, (n, 16 * all channels).
 
     A finer map is read at the middle pixel of the cell, the later of two.
+
+    Raises:
+        ValueError: maps that are not square, as those of images that are not.
     """
     read = []
     for activations in maps:
-        step = activations.shape[-1] // side
+        height, width = activations.shape[2:]
+        if height != width:
+            raise ValueError(f"hypercolumns need square images, but a layer's activations are {height} x {width}")
+        step = width // side
         rows, columns = ([step * i + step // 2 for i in along] for along in places(side))
         read.append(activations[:, :, rows, columns].transpose(1, 2))  # (n, 16, channels)
     return torch.cat(read, dim=2).flatten(1)

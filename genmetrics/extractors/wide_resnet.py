@@ -40,7 +40,10 @@ class Block(nn.Module):
 
 
 class WideResNet(nn.Module):
-    """A first convolution, three groups of blocks at 1, 1/2 and 1/4 of the side, batch norm, ReLU, one linear layer."""
+    """A first convolution, three groups of blocks at 1, 1/2 and 1/4 of the side, batch norm, ReLU, one linear layer.
+
+    Differs: convolutions start from N(0, 2 / fan in); the authors' code has fan out.
+    """
 
     mean: Tensor
     deviation: Tensor

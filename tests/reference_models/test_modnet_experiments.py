@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+from genmetrics._checks import DataError
+from genmetrics.extractors import wide_resnet
 from reference_models import data, given, training
 from reference_models import modnet_augment as study
 from reference_models.__main__ import main
@@ -16,6 +19,7 @@ from reference_models.data import Images
 from reference_models.modnet_augment import ALL_REAL, FROM_ALL, FROM_FEW, GENERATED, REAL, Trial
 from reference_models.modnet_pictures import fooling_sheet, triple
 from reference_models.modnet_studies import Fooling, Mean, classify_by, copies, fooling
+from reference_models.monitor import suitable_extractor
 
 SMALL = ("--width", 4, "--depth", 2, "--steps", 2, "--batch-size", 8, "--device", "cpu")
 
@@ -307,3 +311,19 @@ def test_char74k_as_a_folder_of_classes_of_any_size(tmp_path):
     images = data.load(str(tmp_path / "chars"), None, 32)
     assert images.classes == 3
     assert images.shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize("name", given.SHIPPED)
+def test_shipped_classifiers_are_found_by_name_and_suit_their_images(name):
+    shape = given.SHIPPED[name][1]
+    assert given.classifier(name, shape, 10)(torch.rand(2, *shape))["logits"].shape == (2, 10)
+    assert suitable_extractor(shape) == name
+    colours = "grey" if shape[0] == 1 else "colour"
+    with pytest.raises(DataError, match=f"takes {colours} images of {shape[1]} x {shape[1]}, not of shape"):
+        given.classifier(name, (2, *shape[1:]), 10)
+    assert suitable_extractor((2, *shape[1:])) == "pixels"
+
+
+def test_every_shipped_extractor_of_a_classifier_is_known_to_the_trainers():
+    shipped = {path.stem for path in Path(wide_resnet.__file__).parent.glob("*.safetensors")} - {"digits_vae"}
+    assert {name.replace("-", "_") for name in given.SHIPPED} == shipped

@@ -1,18 +1,22 @@
 """Two processes give what one gives with the same whole batch."""
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from genmetrics._checks import DataError
-from reference_models import parallel
+from reference_models import acgan, data, improved_gan_networks, models, parallel, sgan_networks, training
+from reference_models.classifiers import mirror_randomly, shift_randomly
 
 VAE = ("vae", "--batch-size", "64", "--input-dropout", "0", "--dataset", "digits")
+DROPOUT = ("vae", "--batch-size", "64", "--dataset", "digits")
 WGAN_GP = ("wgan-gp", "--architecture", "mnist", "--width", "8", "--batch-size", "8", "--generator-batch", "8",
            "--learning-rate", "1e-4", "--adam-betas", "0.5", "0.9", "--no-decay")  # fmt: skip
 
@@ -28,9 +32,11 @@ def losses(out, command, settings, steps):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("settings", "steps"), [(VAE, 50), (WGAN_GP, 20)], ids=["vae", "wgan-gp"])
+@pytest.mark.parametrize(
+    ("settings", "steps"), [(VAE, 50), (DROPOUT, 50), (WGAN_GP, 20)], ids=["vae", "dropout", "wgan-gp"]
+)
 def test_two_processes_give_the_losses_of_one(tmp_path, npz, settings, steps):
-    """Noise is drawn by place in the batch, gradients are averaged.
+    """Noise and dropout are drawn by place in the batch, gradients are averaged.
 
     In 50 steps of WGAN-GP, each of six updates, Adam blows rounding up to more than 1e-4; so it gets 20.
     """
@@ -44,10 +50,17 @@ def test_two_processes_give_the_losses_of_one(tmp_path, npz, settings, steps):
     np.testing.assert_allclose(two, one, rtol=0, atol=1e-4)
 
 
+def be(monkeypatch, rank, size):
+    """From here on this process is one of several."""
+    pretended = SimpleNamespace(
+        is_initialized=lambda: True, get_world_size=lambda: size, get_rank=lambda: rank, is_available=lambda: True
+    )
+    monkeypatch.setattr(parallel, "dist", pretended)
+
+
 @pytest.fixture
 def second_of_two(monkeypatch):
-    monkeypatch.setattr(parallel, "size", lambda: 2)
-    monkeypatch.setattr(parallel, "rank", lambda: 1)
+    be(monkeypatch, 1, 2)
 
 
 def test_a_process_takes_its_own_rows(second_of_two):
@@ -70,3 +83,87 @@ def test_under_torchrun_the_gpu_is_that_of_the_process(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert parallel.device_of_process("cuda") == "cuda:1"
     assert parallel.device_of_process("cpu") == "cpu"
+
+
+def dropped(x):
+    network = torch.nn.Sequential(torch.nn.Sequential(torch.nn.Dropout(0.3)))
+    parallel.drop_out_by_rows(network)
+    return network(x)
+
+
+RANDOM = {
+    "crop": lambda x: shift_randomly(x, 2),
+    "mirror": mirror_randomly,
+    "dropout": dropped,
+    "sgan-dropout": sgan_networks.Dropout(0.3, 0.3),
+    "acgan-noise": acgan.Noise(0.5),
+    "improved-gan-noise": improved_gan_networks.Noise(0.5),
+    "sgan-noise": sgan_networks.Noise(0.5, 0.5),
+}
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("draw", RANDOM.values(), ids=RANDOM)
+def test_what_is_random_is_drawn_by_place_in_the_whole_batch(monkeypatch, draw, layout):
+    images = torch.rand(8, 3, 6, 6).to(memory_format=layout)
+
+    def drawn(x):
+        torch.manual_seed(0)
+        return draw(x), torch.rand(1)  # and all have used up as many random numbers
+
+    whole, after = drawn(images)
+    for rank in range(2):
+        be(monkeypatch, rank, 2)
+        own, after_own = drawn(images[4 * rank : 4 * rank + 4])
+        torch.testing.assert_close(own, whole[4 * rank : 4 * rank + 4], rtol=1e-6, atol=0)
+        assert after_own == after
+    assert not torch.equal(whole, images)
+
+
+def test_a_gradient_passes_through_dropout_where_it_was_kept(second_of_two):
+    x = torch.ones(50, 4, requires_grad=True)
+    y = parallel.dropout(x, 0.5, training=True)
+    y.sum().backward()
+    assert torch.equal(x.grad, y.detach())
+    assert set(y.unique().tolist()) == {0.0, 2.0}
+    assert parallel.dropout(x, 0.5, training=False) is x
+
+
+@pytest.mark.parametrize(
+    "name", ["digits-cnn", "wrn", "vanilla-gan", "gan-10", "acgan", "vae", "vae-50", "improved-gan"]
+)
+def test_every_dropout_of_a_model_is_by_rows(second_of_two, name):
+    model = small(name)
+    training.prepare(model, training.Loop())
+    found = [m for net in model.networks.values() for m in net.modules() if isinstance(m, torch.nn.Dropout)]
+    assert found
+    assert all(type(m) is parallel.Dropout for m in found)
+
+
+@pytest.mark.parametrize("name", ["improved-gan", "acgan"])
+def test_all_processes_start_from_the_same_weights(monkeypatch, name):
+    weights = []
+    for rank in range(2):
+        be(monkeypatch, rank, 2)
+        model = small(name)
+        weights.append(torch.cat([p.flatten() for net in model.networks.values() for p in net.parameters()]))
+    monkeypatch.undo()
+    model = small(name)
+    weights.append(torch.cat([p.flatten() for net in model.networks.values() for p in net.parameters()]))
+    assert torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], weights[2])
+
+
+def small(name):
+    """A model of random images, in its quick preset."""
+    cls = models.find(name)
+    part = data.Images(np.random.default_rng(0).integers(0, 256, (20, *cls.images), np.uint8), np.arange(20) % 10)
+    dataset = data.Dataset("random", part, part, part, 10)
+    config = dataclasses.replace(cls.Config(**cls.quick), batch_size=10)
+    return models.build(name, config, dataset, torch.device("cpu"), 0)
+
+
+def test_noise_compiles_into_one_graph():
+    network = torch.nn.Sequential(acgan.Noise(0.5), torch.nn.Dropout(0.1))
+    compiled = torch.compile(network, backend="eager", fullgraph=True)
+    assert compiled(torch.zeros(3, 2)).shape == (3, 2)

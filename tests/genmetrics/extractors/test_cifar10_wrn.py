@@ -104,3 +104,16 @@ def test_other_sizes_are_resized_by_clean_bicubic():
     expected = wide_resnet.load()(batch)["logits"].numpy()
     np.testing.assert_allclose(extracted(image[None])["logits"], expected, rtol=1e-3, atol=1e-2)
     assert find_extractor("cifar10-wrn").resize == "clean-32"
+
+
+@pytest.mark.parametrize("shape", [(32, 48), (48, 32)])
+def test_hypercolumns_of_images_that_are_not_square_are_refused(shape):
+    with pytest.raises(ValueError, match=rf"square images, but a layer's activations are {shape[0]} x {shape[1]}"):
+        wide_resnet.load()(torch.rand(1, 3, *shape), ("hypercolumns",))
+
+
+@pytest.mark.parametrize("name", ["cifar10-wrn", "mnist-cnn"])
+def test_prelogits_are_the_features_by_the_name_of_the_thesis(name):
+    found = gm.extract(coloured(), name, ("prelogits",), cache=False)
+    assert list(found) == ["prelogits"]
+    assert np.array_equal(found["prelogits"], gm.extract(coloured(), name, cache=False)["features"])
