@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from pathlib import Path
 
+import click
 import numpy as np
 
 from genmetrics.records import write_atomically
@@ -80,18 +82,24 @@ def main() -> None:
     arguments, more = parser.parse_known_args()
     rows, pictures = [], []
     for chosen in settings(arguments):
-        run = train(chosen, arguments, [*more, "--device", arguments.device])
+        try:
+            run = train(chosen, arguments, [*more, "--device", arguments.device])
+        except click.ClickException as error:  # a loss or weight is no number
+            print(f"{chosen}: {error.format_message()}", file=sys.stderr)
+            rows.append({**chosen, "ended": "diverged"})
+            continue
         found, samples = measured(run, arguments.device)
-        rows.append({**chosen, **{name: f"{value:.4g}" for name, value in found.items()}})
+        rows.append({**chosen, "ended": "", **{name: f"{value:.4g}" for name, value in found.items()}})
         pictures.append(samples)
         print(*(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
     table = (arguments.out or HERE / "results" / "introvae_sweep").with_suffix(".csv")
     with table.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, fieldnames=max(rows, key=len), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     picture = arguments.out or HERE.parent / "docs" / "pictures" / "introvae_sweep"
-    write_atomically(picture.with_suffix(".png"), png(grid(np.concatenate(pictures), SHOWN)))
+    if pictures:
+        write_atomically(picture.with_suffix(".png"), png(grid(np.concatenate(pictures), SHOWN)))
 
 
 if __name__ == "__main__":

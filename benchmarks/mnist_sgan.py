@@ -3,7 +3,7 @@
 Needs the MNIST packs in ../shared/data. Section 4.5's six models, (a) to (f), and (a) without the entropy loss of its
 bottom generator (Figure 2, d), each with three seeds that were chosen before any was trained, on one encoder: trained
 in the quick preset (a run that was stopped goes on) so that every generator gets the same number of updates, then
-5,000 samples judged by the classifier `mnist-cnn` beside the test images.
+2,000 samples judged by the classifier `mnist-cnn` beside the test images.
 
     OMP_NUM_THREADS=1 python benchmarks/mnist_sgan.py [--runs runs/sgan] [--only adv --seed 0] [--report]
 

@@ -227,7 +227,8 @@ def evaluate(run: Path, as_json: bool, n: int, extractor: str | None, seed: int,
     if as_json:
         click.echo(json.dumps({**result, **({"record": record.as_dict()} if record else {})}, indent=2))
         return
-    click.echo("".join(f"{k:<20}{v:.4f}\n" for k, v in result.items()), nl=False)
+    width = max(20, *(len(k) + 1 for k in result)) if result else 20
+    click.echo("".join(f"{k:<{width}}{v:.4f}\n" for k, v in result.items()), nl=False)
     if record:
         from genmetrics._console import stdout
         from genmetrics.reports.text import print_record

@@ -107,7 +107,7 @@ def in_range(config: Any) -> None:
         low, high = f.metadata["range"]
         value = getattr(config, f.name)
         for part in value if isinstance(value, tuple) else (value,):
-            if low is not None and part < low:
+            if low is not None and not part >= low:  # NaN neither
                 raise DataError(f"{f.name} must be at least {low}, got {part}")
-            if high is not None and part > high:
+            if high is not None and not part <= high:
                 raise DataError(f"{f.name} must be at most {high}, got {part}")

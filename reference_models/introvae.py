@@ -53,12 +53,16 @@ class Config:
     latent_dim: int = hp(
         128, "ours, for 32 x 32; the paper: 256 for 128 x 128, 512 for 256 x 256 and 1024 x 1024", at_least=1
     )
-    margin: float = hp(0.0, "m; 0: chosen from pretraining. paper: 110 (128 x 128), 120 (256), 90 (1024)")
+    margin: float = hp(0.0, "m; 0: chosen from pretraining. paper: 110 (128 x 128), 120 (256), 90 (1024)", at_least=0)
     margin_ratio: float = hp(1.15, "m over the KL of pretraining, where m is chosen; Appendix D: a little larger")
-    alpha: float = hp(0.25, "Section 4.1; code run_256: weight_neg / 2 = 0.25, run_1024: 0.5")
-    alpha_generator: float = hp(0.5, "code, a constant; with --paper it is alpha")
-    beta: float = hp(1.0, "code; run_256 0.05, run_1024 0.01. paper: 0.5 (128 x 128), 0.05 (256), 0.0025 (1024)")
-    pretrain_beta: float = hp(0.0, "beta while pretraining; 0: beta, for which m is chosen (Appendix D). code: 1")
+    alpha: float = hp(0.25, "Section 4.1; code run_256: weight_neg / 2 = 0.25, run_1024: 0.5", at_least=0)
+    alpha_generator: float = hp(0.5, "code, a constant; with --paper it is alpha", at_least=0)
+    beta: float = hp(
+        1.0, "code; run_256 0.05, run_1024 0.01. paper: 0.5 (128 x 128), 0.05 (256), 0.0025 (1024)", at_least=0
+    )
+    pretrain_beta: float = hp(
+        0.0, "beta while pretraining; 0: beta, for which m is chosen (Appendix D). code: 1", at_least=0
+    )
     paper: bool = hp(False, "alpha for both players and AE / 2, as Eq. 10 to 12 print them")
     vae: bool = hp(False, "a plain VAE: no adversarial terms, to the end")
     narrow: int = hp(1, "ours; divides the channels of every layer", at_least=1)
@@ -121,6 +125,13 @@ class IntroVAE(Autoencoding):
                 f"the margin is chosen from pretraining, but pretrain_steps is {config.pretrain_steps}; give --margin, "
                 f"or at least {CHOSEN_IN} --pretrain-steps"
             )
+        if not config.vae and config.steps <= config.pretrain_steps:
+            raise DataError(
+                f"all {config.steps} steps are pretraining ({config.pretrain_steps}); ask for more --steps or fewer "
+                "--pretrain-steps, or say --vae for a plain VAE"
+            )
+        if config.margin_ratio <= 0:
+            raise DataError(f"margin_ratio must be above 0, got {config.margin_ratio}")
         self.encoder, self.generator = networks("introvae", dataset, config.latent_dim, config.narrow)
         self.margin = Margin(config.margin)
         self.networks = {"encoder": self.encoder, "generator": self.generator, "margin": self.margin}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,27 @@ SHOWN_AT = 6  # steps at which `curves` shows samples
 COLOURS = ("#0f6e78", "#b5651d", "#7a4fa3", "#8a8f98", "#a23b3b", "#3b6ea2")
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
-picture_option = click.option("--out", required=True, type=click.Path(path_type=Path), help="The picture, a PNG file.")
+
+
+def of_kind(*suffixes: str) -> Callable[[click.Context, click.Parameter, Path], Path]:
+    """A callback: a file of another kind is refused before anything is computed."""
+
+    def check(_: click.Context, __: click.Parameter, path: Path) -> Path:
+        if path.suffix.lower() not in suffixes:
+            raise click.BadParameter(f"{path} should end in {' or '.join(suffixes)}")
+        return path
+
+    return check
+
+
+picture_option = click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    callback=of_kind(".png"),
+    help="The picture, a PNG file.",
+)
+
 seed_option = click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 
@@ -121,7 +142,13 @@ def interpolate(run: Path, out: Path, pairs: int, steps: int, kind: str, seed: i
 
 @click.command()
 @run_argument
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The picture, PATH.svg or PATH.png.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    callback=of_kind(".svg", ".png"),
+    help="The picture, PATH.svg or PATH.png.",
+)
 def curves(run: Path, out: Path) -> None:
     """The numbers that RUN logged, against steps; below them samples, where `train` had --grid-every.
 

@@ -41,15 +41,15 @@ EVALUATED = 1000  # test images, at most
 class Config:
     steps: int = hp(20_000, "training iterations, of j and k updates; unstated, ours")
     batch_size: int = hp(100, "m, Section 2.6: hundreds for small images, about 20 for large ones")
-    discriminator_steps: int = hp(1, "j, Section 2.6: 1")
-    generator_steps: int = hp(2, "k, Section 2.6: 2 or 1")
+    discriminator_steps: int = hp(1, "j, Section 2.6: 1", at_least=1)
+    generator_steps: int = hp(2, "k, Section 2.6: 2 or 1", at_least=1)
     learning_rate: float = hp(2e-4, "of Adam; unstated, ours (DCGAN's)")
     adam_betas: tuple[float, float] = hp((0.5, 0.999), "unstated; ours (DCGAN's)")
     output: str = hp("clip", "clip (Section 2.5.1) or tanh (Figure 2.5): how x + delta is brought into [-1, 1]")
     reach: float = hp(
         1.0, "largest delta; Section 2.5.1: tanh, so 1, half of the way from black to white; 2 is all of it"
     )
-    l1: float = hp(1.0, "lambda of Eq. 2.7: 1 with the mean, 1e-5 to 1e-3 with the sum; Section 2.6")
+    l1: float = hp(1.0, "lambda of Eq. 2.7: 1 with the mean, 1e-5 to 1e-3 with the sum; Section 2.6", at_least=0)
     l1_norm: str = hp("mean", "mean or sum over an image's numbers; Section 2.6 has both")
     classifier: str = hp("separate", "separate or shared with the discriminator; Section 2.5.1 has both")
     pretrained: str = hp(
@@ -57,8 +57,12 @@ class Config:
     )
     freeze: bool = hp(False, "the pretrained classifier is never updated; Section 2.5.2, for interpretability")
     label_generated: bool = hp(True, "the classifier learns to see y_t in generated images; Eq. 2.5")
-    flip_labels: float = hp(0.0, "share of real images that the discriminator is told are generated; Section 2.4.1")
-    instance_noise: float = hp(0.0, "standard deviation of noise on the discriminator's inputs; Section 2.4.1")
+    flip_labels: float = hp(
+        0.0, "share of real images that the discriminator is told are generated; Section 2.4.1", at_least=0, at_most=1
+    )
+    instance_noise: float = hp(
+        0.0, "standard deviation of noise on the discriminator's inputs; Section 2.4.1", at_least=0
+    )
     noise_decay: float = hp(5.0, "the noise falls as exp(-noise_decay progress); the thesis gives no rate, ours")
     frozen_layers: int = hp(
         1, "first layers of the discriminator that stay as they start; Section 2.4.1: best", at_least=0
@@ -66,8 +70,8 @@ class Config:
     width: int = hp(
         64, "maps of the first layers; Figure 2.5 for the discriminator, pix2pix code for the generator", at_least=1
     )
-    depth: int = hp(3, "times that the U-Net halves the side; Figure 2.5 shows 3 sizes")
-    dropout: float = hp(0.5, "of the U-Net's innermost layers; pix2pix code")
+    depth: int = hp(3, "times that the U-Net halves the side; Figure 2.5 shows 3 sizes", at_least=1, at_most=8)
+    dropout: float = hp(0.5, "of the U-Net's innermost layers; pix2pix code", at_least=0, at_most=1)
     inner_labels: bool = hp(False, "y_t joins the innermost maps too; ours")
 
 
@@ -246,14 +250,14 @@ def check(config: Config, dataset: Dataset) -> None:
         (config.l1_norm, "l1_norm", NORMS),
     ):
         one_of(value, name, allowed)
+    if not config.reach > 0:
+        raise DataError(f"reach must be above 0, got {config.reach}")
     if dataset.classes < 2:
         raise DataError(f"modnet changes labels, but {dataset.name} has {dataset.classes or 'no'} classes")
     if config.freeze and not config.pretrained:
         raise DataError("a frozen classifier has to be trained already: name it with --pretrained")
     if config.pretrained and config.classifier == "shared":
         raise DataError("a pretrained classifier is a network of its own: add --classifier separate")
-    if not 1 <= config.depth <= 8 or min(config.discriminator_steps, config.generator_steps) < 1:
-        raise DataError("depth must lie between 1 and 8, and both players need at least 1 update a step")
 
 
 def other_labels(labels: np.ndarray, classes: int, seed: int) -> np.ndarray:

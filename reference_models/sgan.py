@@ -81,16 +81,20 @@ class Config:
     stacks: int = hp(2, "Section 4; 1 to 3: 3 has the encoder's second pool between images and fc3")
     steps: int = hp(311_700, "encoder, then 200 passes a stage, code: two stacks and joint; 100,000 a stage less")
     encoder_steps: int = hp(
-        11_700, "of the encoder, at first, by its own recipe; the stages share the others evenly", at_least=0
+        11_700, "of the encoder, at first, in batches of this run; the stages share the others evenly", at_least=0
     )
     encoder: str = hp("", "run of sgan-encoder, or weights it exported, to start from; without, it is trained first")
     mirror: bool = hp(True, "training images of the encoder; Section 4: CIFAR-10 only, so not for 28 x 28; SVHN: no")
     batch_size: int = hp(100, "code")
     learning_rate: float = hp(1e-4, "code, both players")
     adam_betas: tuple[float, float] = hp((0.5, 0.999), "code")
-    weights: tuple[float, float, float] = hp((1.0, 1.0, 10.0), "Section 4, of the losses: adversarial, cond, ent")
+    weights: tuple[float, float, float] = hp(
+        (1.0, 1.0, 10.0), "Section 4, of the losses: adversarial, cond, ent", at_least=0
+    )
     bottom_entropy: bool = hp(True, "entropy loss of the bottom generator; Figure 2 (d): no")
-    joint_weight: float = hp(0.01, "CIFAR-10 code: of the loss of a stack for the generators above; MNIST code: 0")
+    joint_weight: float = hp(
+        0.01, "CIFAR-10 code: of the loss of a stack for the generators above; MNIST code: 0", at_least=0
+    )
     paper_loss: bool = hp(False, "Eq. 4 and 5 instead of the code's losses")
     generator_steps: int = hp(
         0, "a discriminator step; 0: as the code, 1 for 28 x 28, else 1, 3, 5 or 7 by D's loss", at_least=0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -124,25 +125,40 @@ def shown(row: Row) -> tuple[str, str]:
 
 
 def draw(name: str, rows: list[Row]) -> None:
-    """The numbers with their intervals, one below another."""
+    """The numbers with their intervals, one below another; numbers of different size in panels of their own."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(6.4, 0.6 + 0.28 * len(rows)), layout="constrained")
-    places = np.arange(len(rows))[::-1]
-    values = np.array([row.value for row in rows])
-    low, high = (np.array([getattr(row, side) for row in rows]) for side in ("low", "high"))
-    errors = np.nan_to_num(np.stack([values - low, high - values])).clip(min=0)
-    axis.errorbar(values, places, xerr=errors, fmt="o", ms=4, capsize=2, color="#1f5fa8")
-    axis.set_yticks(places, [row.what for row in rows], fontsize=8)
-    axis.set_ylim(-0.6, len(rows) - 0.4)
-    axis.tick_params(axis="x", labelsize=8)
-    axis.grid(axis="x", color="#ddd")
-    axis.set_axisbelow(True)
+    groups = of_one_size(rows)
+    heights = [0.4 + 0.28 * len(group) for group in groups]
+    figure, panels = plt.subplots(
+        len(groups), figsize=(6.4, sum(heights) + 0.2), height_ratios=heights, layout="constrained", squeeze=False
+    )
+    for axis, group in zip(panels[:, 0], groups, strict=True):
+        places = np.arange(len(group))[::-1]
+        values = np.array([row.value for row in group])
+        low, high = (np.array([getattr(row, side) for row in group]) for side in ("low", "high"))
+        errors = np.nan_to_num(np.stack([values - low, high - values])).clip(min=0)
+        axis.errorbar(values, places, xerr=errors, fmt="o", ms=4, capsize=2, color="#1f5fa8")
+        axis.set_yticks(places, [row.what for row in group], fontsize=8)
+        axis.set_ylim(-0.6, len(group) - 0.4)
+        axis.tick_params(axis="x", labelsize=8)
+        axis.grid(axis="x", color="#ddd")
+        axis.set_axisbelow(True)
     figure.savefig(REPO / "docs" / "pictures" / f"papers_{name}.png", dpi=80)
     plt.close(figure)
+
+
+def of_one_size(rows: list[Row], ratio: float = 20) -> list[list[Row]]:
+    """Rows, in their order, in groups whose largest number is at most `ratio` times the smallest that is not 0."""
+    sizes = sorted({abs(row.value) for row in rows if row.value})
+    starts = [b for a, b in itertools.pairwise(sizes) if b > ratio * a]
+    groups: dict[int, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(sum(abs(row.value) >= start for start in starts), []).append(row)
+    return list(groups.values())
 
 
 def main(script: str, claim: Claim, measure: Callable[[], Finding]) -> None:

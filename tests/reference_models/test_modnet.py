@@ -336,8 +336,12 @@ def test_samples_are_training_images_changed_towards_labels_in_turn(modnet, digi
         ({"pretrained": "digits-cmm"}, "did you mean 'digits-cnn'"),
         ({"pretrained": "runs/none"}, "runs/none: no such run"),
         ({"pretrained": "mnist-cnn"}, r"takes grey images of 28 x 28, not of shape \(1, 8, 8\)"),
-        ({"depth": 0}, "depth must lie between 1 and 8"),
-        ({"generator_steps": 0}, "at least 1 update a step"),
+        ({"depth": 0}, "depth must be at least 1"),
+        ({"frozen_layers": -1}, "frozen_layers must be at least 0"),
+        ({"flip_labels": 2.0}, "flip_labels must be at most 1"),
+        ({"instance_noise": float("nan")}, "instance_noise must be at least 0, got nan"),
+        ({"reach": 0.0}, "reach must be above 0"),
+        ({"generator_steps": 0}, "generator_steps must be at least 1"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(modnet, settings, message):
