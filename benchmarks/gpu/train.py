@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 import subprocess
 import sys
@@ -123,7 +124,8 @@ def without_optimisers(checkpoint: Path) -> bytes:
 
     with safetensors.safe_open(checkpoint, framework="pt") as file:
         names = [name for name in file.keys() if not name.startswith("optimiser.")]  # noqa: SIM118 (no dictionary)
-        return safetensors.torch.save({name: file.get_tensor(name) for name in names}, file.metadata())
+        header = json.loads(file.metadata()["json"]) | {"tensors": len(names)}  # how many a reader expects
+        return safetensors.torch.save({name: file.get_tensor(name) for name in names}, {"json": json.dumps(header)})
 
 
 def has_optimisers(checkpoint: Path) -> bool:
