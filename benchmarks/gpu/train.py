@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 import subprocess
 import sys
@@ -123,7 +124,8 @@ def without_optimisers(checkpoint: Path) -> bytes:
 
     with safetensors.safe_open(checkpoint, framework="pt") as file:
         names = [name for name in file.keys() if not name.startswith("optimiser.")]  # noqa: SIM118 (no dictionary)
-        return safetensors.torch.save({name: file.get_tensor(name) for name in names}, file.metadata())
+        header = json.loads(file.metadata()["json"]) | {"tensors": len(names)}  # how many a reader expects
+        return safetensors.torch.save({name: file.get_tensor(name) for name in names}, {"json": json.dumps(header)})
 
 
 def has_optimisers(checkpoint: Path) -> bool:
@@ -134,10 +136,16 @@ def has_optimisers(checkpoint: Path) -> bool:
 
 
 def archived(run: Path, thin: bool = False, folders: bool = True) -> bytes:
-    """The run folder as a tar file; `thin` without optimisers, and without its folders, which hold pictures."""
+    """The run folder as a tar file, no half-written file in it.
+
+    Args:
+        thin: leave out what optimisers keep.
+        folders: those in it, which hold pictures, too.
+    """
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as archive:
-        for path in sorted(p for p in run.rglob("*") if p.is_file() and (folders or p.parent == run)):
+        files = (p for p in run.rglob("*") if p.is_file() and not p.name.startswith("."))
+        for path in sorted(p for p in files if folders or p.parent == run):
             kept = without_optimisers(path) if thin and path.suffix == ".safetensors" else path.read_bytes()
             entry = tarfile.TarInfo(f"{run.name}/{path.relative_to(run)}")
             entry.size = len(kept)
@@ -192,7 +200,8 @@ def main() -> None:
     room_for(arguments.job, more)
     if arguments.pieces:
         join(arguments.pieces, runs, arguments.job)
-        if not has_optimisers(runs / arguments.job / "checkpoint.safetensors"):
+        checkpoint = runs / arguments.job / "checkpoint.safetensors"
+        if checkpoint.exists() and not has_optimisers(checkpoint):
             print(f"{arguments.job} was left {THIN}", flush=True)
     done = train(arguments.job, runs / arguments.job, arguments.minutes, more)
     print(*split(runs / arguments.job, out), sep="\n")

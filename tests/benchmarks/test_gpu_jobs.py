@@ -72,8 +72,10 @@ def test_what_will_be_lost_is_said_before_training(script, capsys):
 
 
 def test_a_run_that_fits_comes_back_as_it_was(script, run, tmp_path):
+    (run / ".checkpoint.safetensors.x1").write_bytes(b"killed while it was writ")
     script.split(run, tmp_path)
     script.join(tmp_path, tmp_path / "again")
+    assert not list((tmp_path / "again").rglob(".*"))
     for file in ("checkpoint.safetensors", "run.json"):
         assert (tmp_path / "again" / "small" / file).read_bytes() == (run / file).read_bytes()
 

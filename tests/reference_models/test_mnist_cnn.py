@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from genmetrics._checks import DataError
-from genmetrics.extractors.mnist_cnn import MnistCNN
+from genmetrics.extractors.hypercolumns import hypercolumns, places
 from reference_models import data
 from reference_models.classifiers import accuracy, reflected, shift_randomly
 from reference_models.data import Images
@@ -69,21 +69,20 @@ def test_it_learns_64_images_by_heart(build, drawn):
 
 def test_hypercolumns_are_the_columns_above_16_cells():
     """The last 128 numbers of a place are what the last convolution says there; before them come the other layers."""
-    network = MnistCNN().eval()
     layers = [torch.randn(2, n, side, side) for n, side in ((16, 14), (32, 7), (64, 7), (128, 7))]
-    columns = network.hypercolumns(layers).reshape(2, 16, 240)
-    assert len(set(network.cells)) == 16
-    for place, cell in enumerate(network.cells):
-        r, c = divmod(cell, 7)
+    columns = hypercolumns(layers, 7).reshape(2, 16, 240)
+    cells = list(zip(*places(7), strict=True))
+    assert len(set(cells)) == 16
+    for place, (r, c) in enumerate(cells):
         expected = [layers[0][:, :, 2 * r + 1, 2 * c + 1], *(maps[:, :, r, c] for maps in layers[1:])]
         assert torch.equal(columns[:, place], torch.cat(expected, dim=1))
 
 
 def test_the_cells_are_the_same_whatever_random_numbers_the_caller_has():
     torch.manual_seed(1)
-    first = MnistCNN().cells
+    first = places(7)
     torch.manual_seed(2)
-    assert MnistCNN().cells == first
+    assert places(7) == first
 
 
 def test_an_image_is_reflected_without_repeating_its_edge():
