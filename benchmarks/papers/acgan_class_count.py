@@ -23,7 +23,10 @@ def measure() -> Finding:
         name: [np.mean([float(r["ms_ssim"]) for r in found if (r["models"], r["seed"]) == (name, s)]) for s in seeds]
         for name in ("1", "2", "4", "6", "8", "10", "10-wide")
     }
-    rows = [over_seeds(f"MS-SSIM, {name} classes a model", values) for name, values in alike.items()]
+    rows = [
+        over_seeds(f"MS-SSIM, classes a model: {name.replace('-wide', ', twice the maps')}", values)
+        for name, values in alike.items()
+    ]
     counts = np.array([2, 4, 6, 8, 10])
     slopes = [float(np.polyfit(counts, [alike[str(n)][i] for n in counts], 1)[0]) for i in range(len(seeds))]
     slope = over_seeds("change of MS-SSIM for each class more", slopes)
