@@ -103,7 +103,6 @@ def test_splits_of_a_run_without_a_checkpoint_are_replaced(tmp_path):
 
 def test_splits_of_a_run_with_a_checkpoint_stay(tmp_path):
     class_splits.keep(tmp_path, [[0], [1]])
-    (tmp_path / "split-001").mkdir()
     (tmp_path / "split-001" / CHECKPOINT).touch()
     class_splits.keep(tmp_path, [[0], [1]])
     with pytest.raises(DataError, match="which differ; resume it with the same"):
