@@ -175,7 +175,7 @@ def test_an_unknown_metric_suggests_the_nearest_before_anything_is_read():
 
 
 def test_no_extractor_and_no_weights_is_an_error_that_names_the_choices(digits):
-    named = r"the default extractor, needs its weights.*pixels, digits-cnn, mnist-cnn, module:PATH"
+    named = r"the default extractor, needs its weights.*pixels, digits-cnn, mnist-cnn, cifar10-wrn, module:PATH"
     with pytest.raises(DataError, match=named):
         gm.evaluate(digits.test.images, digits.held_out.images)
 

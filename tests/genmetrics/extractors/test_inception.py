@@ -209,7 +209,7 @@ def test_a_plain_dict_without_counters_gives_the_same(inception_state, random_in
 def test_missing_weights_are_told_with_file_hash_place_and_choices(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"the folder that GENMETRICS_WEIGHTS_DIR names or .*checkpoints") as told:
         find_extractor(DEFAULT)
-    for part in (*FILES, "6726825d", "--weights FILE", "pixels, digits-cnn, mnist-cnn, module:PATH"):
+    for part in (*FILES, "6726825d", "--weights FILE", "pixels, digits-cnn, mnist-cnn, cifar10-wrn, module:PATH"):
         assert part in str(told.value)
     monkeypatch.setenv("GENMETRICS_WEIGHTS_DIR", str(tmp_path))
     with pytest.raises(DataError, match=re.escape(f"put it into {tmp_path} or ")):
