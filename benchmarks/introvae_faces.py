@@ -24,9 +24,9 @@ import networks
 import numpy as np
 import packs
 from PIL import Image
-from scipy.stats import t
 
 import genmetrics as gm
+from genmetrics.intervals import student
 from genmetrics.records import write_atomically
 from reference_models.__main__ import main as reference_models
 from reference_models.__main__ import trained
@@ -148,8 +148,8 @@ def summary(rows: list[dict[str, object]]) -> None:
         for key in ("frechet", "sharpness", "precision", "recall", "squared_error_test", "share_below_margin"):
             if key in own[0]:
                 values = np.array([float(str(row[key])) for row in own])
-                reach = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5 if len(own) > 1 else 0
-                print(f"  {key:<20}{values.mean():10.4g} [{values.mean() - reach:.4g}, {values.mean() + reach:.4g}]")
+                low, high = student(values)
+                print(f"  {key:<20}{values.mean():10.4g} [{low:.4g}, {high:.4g}]")
 
 
 def pictures(shown: dict[tuple[str, int], Any], runs: Path) -> None:

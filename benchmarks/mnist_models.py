@@ -19,9 +19,9 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import t
 
 import genmetrics as gm
+from genmetrics.intervals import student
 from genmetrics.records import write_atomically
 from reference_models import data, models, training
 from reference_models.__main__ import main as reference_models
@@ -114,14 +114,13 @@ def save(name: str, rows: list[dict[str, object]]) -> None:
 
 def summary(rows: list[dict[str, object]]) -> None:
     """Means over seeds, with their 95% intervals by Student's t; and what training gained, for every seed."""
-    print(f"\n{'model':<14}{'FD':>8}{'95% over seeds':>22}{'DDM':>8}")
+    print(f"\n{'model':<14}{'FD, 95% over seeds':>28}{'DDM':>28}")
     for name in MODELS:
         fd, ddm = (np.array([float(r[k]) for r in of(rows, name, "trained")]) for k in ("frechet", "ddm"))
         if not len(fd):
             continue
-        half = t.ppf(0.975, len(fd) - 1) * fd.std(ddof=1) / len(fd) ** 0.5 if len(fd) > 1 else np.nan
-        interval = f"[{fd.mean() - half:.3f}, {fd.mean() + half:.3f}]"
-        print(f"{name:<14}{fd.mean():>8.3f}{interval:>22}{ddm.mean():>8.3f}")
+        shown = (f"{x.mean():.3f} [{student(x)[0]:.3f}, {student(x)[1]:.3f}]" for x in (fd, ddm))
+        print(f"{name:<14}" + "".join(f"{text:>28}" for text in shown))
     pairs = zip(of(rows, ORDER[0], "untrained"), of(rows, ORDER[0], "trained"), strict=True)
     gains = [float(before["frechet"]) / float(after["frechet"]) for before, after in pairs]
     print(f"{ORDER[0]}: FD at initialisation / after training, by seed: {', '.join(f'{g:.0f}' for g in gains)}")

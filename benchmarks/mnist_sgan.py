@@ -26,9 +26,9 @@ import figures
 import numpy as np
 import packs
 import sgan_runs
-from scipy.stats import t
 
 import genmetrics as gm
+from genmetrics.intervals import student
 from genmetrics.records import write_atomically
 from genmetrics.reports.plots import figure
 from reference_models import data
@@ -128,7 +128,7 @@ def real_images() -> dict[str, Any]:
 
 class Mean(NamedTuple):
     value: float
-    half: float  # of its 95% interval by Student's t over seeds; nan of one seed
+    half: float  # of its 95% interval by Student's t over seeds; infinite of one seed
 
     def __str__(self) -> str:
         return f"{self.value:.3f} ± {self.half:.3f}" if np.isfinite(self.half) else f"{self.value:.3f}"
@@ -136,8 +136,7 @@ class Mean(NamedTuple):
 
 def mean(values: list[float]) -> Mean:
     x = np.asarray(values, float)
-    half = t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5 if len(x) > 1 else np.nan
-    return Mean(float(x.mean()), float(half))
+    return Mean(float(x.mean()), student(x)[1] - float(x.mean()))
 
 
 def of(table: list[dict[str, Any]], name: str, column: str) -> dict[Any, float]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from genmetrics.records import Z95, Estimate
 
@@ -35,6 +35,20 @@ def wilson(share: float, trials: float) -> tuple[float, float]:
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     reach = Z95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
     return max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach))
+
+
+def student(values: ArrayLike) -> tuple[float, float]:
+    """95% interval of the mean of independent values, Student's t; of one value everything is possible.
+
+    Source: Student (1908), Biometrika 6, 1-25.
+    """
+    from scipy.special import stdtrit
+
+    x = np.asarray(values, np.float64)
+    if len(x) < 2:
+        return -math.inf, math.inf
+    reach = float(stdtrit(len(x) - 1, 0.975)) * math.sqrt(variance_of_mean(x))
+    return float(x.mean()) - reach, float(x.mean()) + reach
 
 
 def share_estimate(

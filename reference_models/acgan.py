@@ -29,7 +29,7 @@ from reference_models import parallel
 from reference_models.classifiers import accuracy
 from reference_models.data import Dataset, Images
 from reference_models.flags import hp
-from reference_models.generative import Generative, update
+from reference_models.generative import Generative, normal_weights, update
 
 SMALLEST, LARGE = 8, 64  # pixels a side: what is made at all, and from where Table 1 holds
 TABLE_1, TABLE_2 = (768, 384, 256, 192), (384, 192, 96)  # maps of the generator, but the image's
@@ -133,15 +133,6 @@ def scaled(maps: int, c: Config) -> int:
     return max(1, round(maps * c.width))
 
 
-def initialise(network: nn.Module) -> None:
-    """Weights N(0, 0.02), biases 0; Tables 1 and 2. Gains of batch norm 1."""
-    for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0, 0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-
-
 def source_likelihood(real: Tensor, fake: Tensor) -> Tensor:
     """L_S from logits of being real, each a mean over images; -2 log 2 where nothing is known; Eq. 2."""
     return F.logsigmoid(real.float()).mean() + F.logsigmoid(-fake.float()).mean()
@@ -177,7 +168,7 @@ class ACGAN(Generative):
         self.discriminator = Discriminator(dataset.shape, config, self.classes)
         self.networks = {"generator": self.generator, "discriminator": self.discriminator}
         for network in self.networks.values():
-            initialise(network)
+            normal_weights(network, gains=False)  # Tables 1 and 2
             network.to(device)
         rates = {"generator": config.generator_rate, "discriminator": config.discriminator_rate}
         self.optimisers = {

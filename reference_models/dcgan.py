@@ -25,7 +25,7 @@ from genmetrics._checks import DataError
 from reference_models.classifiers import falling
 from reference_models.data import Dataset
 from reference_models.flags import hp
-from reference_models.generative import Generative, update
+from reference_models.generative import Generative, normal_weights, update
 
 SIDES = (28, 32, 64)
 
@@ -133,17 +133,6 @@ def discriminator(shape: tuple[int, int, int], c: Config, classes: int) -> Netwo
     return Network([*body, nn.Flatten(), *head], classes)
 
 
-def initialise(network: nn.Module) -> None:
-    """Weights N(0, 0.02), gains of batch norm N(1, 0.02), biases 0; Section 4 and the code."""
-    for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0, 0.02)
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1, 0.02)
-        if getattr(module, "bias", None) is not None:
-            nn.init.zeros_(module.bias)
-
-
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """-log D(x) - log(1 - D(G(z))) from logits, each a mean over images; 2 log 2 at D = 1/2."""
     return F.softplus(-real.float()).mean() + F.softplus(fake.float()).mean()
@@ -178,7 +167,7 @@ class DCGAN(Generative):
         self.networks = {"generator": self.generator, "discriminator": self.discriminator}
         self.averages = {}
         for network in self.networks.values():
-            initialise(network)
+            normal_weights(network, gains=True)  # Section 4 and the code
             network.to(device)
         self.optimisers = {
             name: torch.optim.Adam(net.parameters(), config.learning_rate, config.adam_betas, weight_decay=config.l2)

@@ -79,6 +79,17 @@ class Generative:
         return np.concatenate([images for images, _ in self.samples(n, seed)])
 
 
+def normal_weights(network: nn.Module, *, gains: bool) -> None:
+    """Weights N(0, 0.02), biases 0; gains of batch norm N(1, 0.02) if asked for, as DCGAN's code has them."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0, 0.02)
+        elif gains and isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1, 0.02)
+        if isinstance(bias := getattr(module, "bias", None), Tensor):
+            nn.init.zeros_(bias)
+
+
 def update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
     """One step of the optimiser down the loss."""
     backward(optimiser, loss)

@@ -30,8 +30,8 @@ from reference_models import given, parallel
 from reference_models.classifiers import AT_ONCE
 from reference_models.data import Dataset
 from reference_models.flags import hp
-from reference_models.generative import Generative, update
-from reference_models.modnet_networks import Given, Modifier, UNet, initialise, stack
+from reference_models.generative import Generative, normal_weights, update
+from reference_models.modnet_networks import Given, Modifier, UNet, stack
 
 OUTPUTS, CLASSIFIERS, NORMS = ("clip", "tanh"), ("separate", "shared"), ("mean", "sum")
 EVALUATED = 1000  # test images, at most
@@ -120,7 +120,7 @@ class ModNet(Generative):
         self.discriminator = stack(dataset.shape, 1 + classes * shared, c.width)
         own = None if shared or c.pretrained else stack(dataset.shape, classes, c.width)
         for network in filter(None, (self.generator, self.discriminator, own)):
-            initialise(network)
+            normal_weights(network, gains=True)  # pix2pix's code and DCGAN's
         if c.pretrained:
             own = Given(given.classifier(c.pretrained, dataset.shape, classes)).requires_grad_(not c.freeze)
         self.classifier: nn.Module | None = own

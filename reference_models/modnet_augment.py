@@ -29,9 +29,9 @@ from reference_models import models, training
 from reference_models.checkpoints import CHECKPOINT
 from reference_models.classifiers import accuracy, cosine
 from reference_models.data import Dataset, Images
-from reference_models.generative import update
+from reference_models.generative import normal_weights, update
 from reference_models.modnet import ModNet, other_labels
-from reference_models.modnet_networks import Answering, initialise, stack
+from reference_models.modnet_networks import Answering, stack
 from reference_models.modnet_plan import Plan
 from reference_models.modnet_studies import Mean, as_dict
 
@@ -121,7 +121,7 @@ class Augmentation:
         """A fresh one, trained on these images: the stack of Figure 2.5, Adam on the cross-entropy."""
         plan, shape = self.plan, self.dataset.shape
         network = Answering(stack(shape, self.dataset.classes, plan.classifier_width))
-        initialise(network)
+        normal_weights(network, gains=True)
         network.to(device).train()
         adam = torch.optim.Adam(network.parameters(), plan.learning_rate)
         batches = training.batches(training.to_device(images, device), min(plan.classifier_batch, len(images)))

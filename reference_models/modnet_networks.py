@@ -135,14 +135,3 @@ class Answering(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         return {"logits": self.network(2 * images - 1)}
-
-
-def initialise(network: nn.Module) -> None:
-    """Weights N(0, 0.02), gains of batch norm N(1, 0.02), biases 0; pix2pix's code and DCGAN's."""
-    for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0, 0.02)
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1, 0.02)
-        if isinstance(bias := getattr(module, "bias", None), Tensor):
-            nn.init.zeros_(bias)

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 from torch import nn
 
-from genmetrics.intervals import wilson
+from genmetrics.intervals import student, wilson
 from genmetrics.metrics.neighbours import nearest_neighbours
 from reference_models.classifiers import AT_ONCE
 from reference_models.data import Images
@@ -40,8 +39,7 @@ class Mean:
         mean, n = float(values.mean()), len(values)
         if values.dtype == bool:
             return cls(mean, *wilson(mean, n), n)
-        reach = float(stdtrit(n - 1, 0.975) * values.std(ddof=1) / n**0.5)
-        return cls(mean, mean - reach, mean + reach, n)
+        return cls(mean, *student(values), n)
 
 
 @dataclass(frozen=True, eq=False)

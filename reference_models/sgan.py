@@ -31,7 +31,7 @@ from genmetrics._checks import DataError, one_of
 from reference_models import checkpoints, parallel
 from reference_models.data import Dataset
 from reference_models.flags import hp
-from reference_models.generative import Generative, update
+from reference_models.generative import Generative, normal_weights, update
 from reference_models.sgan_encoder import WIDTHS, Encoder, SGANEncoder
 from reference_models.sgan_encoder import Config as EncoderConfig
 from reference_models.sgan_networks import (
@@ -44,7 +44,6 @@ from reference_models.sgan_networks import (
     StackedGenerator,
     feature_discriminator,
     image_discriminator,
-    initialise,
 )
 
 CUTS = {1: (), 2: (9,), 3: (7, 9)}  # stacks -> where the encoder's layers are cut: after the second pool, after fc3
@@ -194,7 +193,7 @@ class SGAN(Generative):
         self.stacks, self.generator = self.build(dataset.shape)
         discriminators = nn.ModuleList([stack.discriminator for stack in self.stacks])
         for network in (self.generator, discriminators):
-            initialise(network)
+            normal_weights(network, gains=False)  # code
         self.networks = {"generator": self.generator.to(device), "discriminator": discriminators.to(device)}
         self.networks |= {("encoder" if k == "classifier" else k): v for k, v in self.pretraining.networks.items()}
         self.optimisers = {

@@ -227,12 +227,3 @@ def image_discriminator(
         *leaky(nn.Conv2d(many, many, 1)),
     )
     return Discriminator(body, many * 36, logits, noise, side, pooled=many)
-
-
-def initialise(network: nn.Module) -> None:
-    """Weights N(0, 0.02), biases 0; code."""
-    for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0, 0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.stats import t
 
 BENCHMARKS = Path(__file__).resolve().parents[1]
 REPO = BENCHMARKS.parent
@@ -29,6 +28,8 @@ RUNS = Path(os.environ.get("GENMETRICS_RUNS", REPO / "runs"))
 sys.path[:0] = [str(REPO), str(BENCHMARKS)]
 
 import packs as packs  # noqa: E402 (found on the path above)
+
+from genmetrics.intervals import student  # noqa: E402
 
 Verdict = Literal["holds", "does not hold", "cannot tell here"]
 FIELDS = ("what", "value", "low", "high", "published")
@@ -77,8 +78,7 @@ def all_of(verdicts: Iterable[Verdict]) -> Verdict:
 def over_seeds(what: str, values: Iterable[float], published: str = "", *, share: bool = False) -> Row:
     """The mean over seeds, with Student's 95% interval; that of a share is cut to [0, 1]."""
     x = np.asarray(list(values), dtype=float)
-    half = float(t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5) if len(x) > 1 else float("nan")
-    low, high = float(x.mean()) - half, float(x.mean()) + half
+    low, high = student(x)
     if share:
         low, high = max(low, 0.0), min(high, 1.0)
     return Row(f"{what} (mean of {len(x)} seeds)", float(x.mean()), low, high, published)

@@ -50,7 +50,8 @@ What papers said when they proposed these metrics and models, and what the numbe
 mostly on MNIST, so a claim about ImageNet or long training may end as *cannot tell here*. Numbers in brackets are 95%
 intervals, over seeds Student's. Published numbers stand beside them where a paper printed one; they are of other data.
 
-This page is made from `benchmarks/results/papers/` by `python benchmarks/papers/page.py`; no number in it is typed.
+This page is made from `benchmarks/results/papers/` by `python benchmarks/papers/page.py`; no measured number in it is
+typed.
 `make papers-train` trains what the claims need (hours on a CPU, resumable), `make papers` tries every claim again.
 """
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from genmetrics._checks import DataError, UnsuitableError, count, one_of
 from genmetrics.extractors import Extractor, find_extractor
-from genmetrics.records import Z95
+from genmetrics.intervals import student, variance_of_mean, wilson
 from genmetrics.sources import ImageSet, open_images
 
 if TYPE_CHECKING:
@@ -215,16 +215,9 @@ def interval_of(values: NDArray[np.float64]) -> tuple[float, float, float]:
     """Standard error of a mean, and its 95% interval: Wilson's for values of 0 and 1, else Student's t."""
     n, mean = len(values), float(values.mean())
     if np.isin(values, (0, 1)).all():
-        centre = (mean + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-        reach = Z95 * math.sqrt(mean * (1 - mean) / n + Z95**2 / (4 * n * n)) / (1 + Z95**2 / n)
-        return math.sqrt(mean * (1 - mean) / n), max(0.0, centre - reach), min(1.0, centre + reach)
-    from scipy.special import stdtrit
-
-    if n == 1:
-        return math.inf, -math.inf, math.inf
-    error = float(values.std(ddof=1)) / math.sqrt(n)
-    reach = float(stdtrit(n - 1, 0.975)) * error
-    return error, mean - reach, mean + reach
+        return math.sqrt(mean * (1 - mean) / n), *wilson(mean, n)
+    error = math.sqrt(variance_of_mean(values)) if n > 1 else math.inf
+    return error, *student(values)
 
 
 # --- images, made smaller and larger

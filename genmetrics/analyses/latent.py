@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genmetrics._checks import DataError, as_features, one_of, to_numpy
+from genmetrics.intervals import student, variance_of_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,11 +109,8 @@ def evenness_of_paths(features: Any) -> Evenness:
     values = np.array([value for value in each if value is not None])
     if len(values) < 2:
         return Evenness(float(values.mean()), None, None, None, tuple(each))
-    from scipy.special import stdtrit
-
-    mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
-    reach = float(stdtrit(len(values) - 1, 0.975)) * error
-    return Evenness(mean, max(1.0, mean - reach), mean + reach, error, tuple(each))
+    low, high = student(values)
+    return Evenness(float(values.mean()), max(1.0, low), high, float(np.sqrt(variance_of_mean(values))), tuple(each))
 
 
 def find_generator(name: str, role: str = "generator") -> Generator:

@@ -71,6 +71,24 @@ def test_the_interval_over_seeds_is_students(papers):
     assert row.high - row.value == pytest.approx(4.302652729911275 / np.sqrt(3))  # deviation 1
 
 
+def test_the_interval_of_a_share_stays_one(papers):
+    row = papers("claim").over_seeds("x", [0.0, 1.0, 1.0], share=True)
+    assert (row.low, row.high) == (0, 1)
+
+
+def test_numbers_of_another_size_get_a_panel_of_their_own(papers):
+    claim = papers("claim")
+    rows = [claim.Row(name, value) for name, value in (("a", 0.2), ("b", 25.0), ("c", 0.5), ("d", 0.0), ("e", -30.0))]
+    groups = [[row.what for row in group] for group in claim.of_one_size(rows)]
+    assert groups == [["a", "c", "d"], ["b", "e"]]
+
+
+def test_the_interval_of_a_correlation_is_fishers(papers):
+    """r = 0.5 of 28 pairs: tanh(0.5493 -+ 1.96 / 5)."""
+    low, high = papers("acgan_accuracy_diversity").over_classes(0.5, 28)
+    assert (low, high) == pytest.approx((0.156, 0.736), abs=1e-3)
+
+
 def test_what_was_found_comes_back(papers, tmp_path, monkeypatch):
     claim = papers("claim")
     monkeypatch.setattr(claim, "FOUND", tmp_path)

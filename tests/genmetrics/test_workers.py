@@ -103,7 +103,8 @@ def alive(pid: int) -> bool:
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_no_worker_outlives_a_run_that_is_ended(folder, end):
     code = (
-        f"import sys, time; sys.path[:0] = {sys.path!r}\n"
+        f"import signal, sys, time; sys.path[:0] = {sys.path!r}\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs inherit it ignored
         "from genmetrics.sources import open_images, workers\n"
         "send, pids = workers.send, set()\n"
         "def told(worker, what): pids.add(worker.pid); send(worker, what)\n"
