@@ -30,6 +30,7 @@ from reference_models.monitor import rows as rows_of
 
 HERE = Path(__file__).parent
 SHOWN = 16
+DIVERGED = "training stopped"  # what the loop says of a loss or weight that is no number
 
 
 def settings(arguments: argparse.Namespace) -> list[dict[str, float]]:
@@ -84,7 +85,9 @@ def main() -> None:
     for chosen in settings(arguments):
         try:
             run = train(chosen, arguments, [*more, "--device", arguments.device])
-        except click.ClickException as error:  # a loss or weight is no number
+        except click.ClickException as error:
+            if DIVERGED not in error.format_message():
+                raise
             print(f"{chosen}: {error.format_message()}", file=sys.stderr)
             rows.append({**chosen, "ended": "diverged"})
             continue

@@ -1,6 +1,9 @@
+import csv
 import json
+import sys
 from argparse import Namespace
 
+import click
 import introvae_faces
 import introvae_speed
 import introvae_sweep
@@ -16,6 +19,43 @@ def test_the_sweep_changes_one_setting_at_a_time():
     assert changed == [{"margin_ratio": 2.0}, {"alpha": 0.1}, {"beta": 4.0}]
     found = introvae_sweep.settings(Namespace(**given, absolute_margins=[50.0, 100.0]))
     assert [settings["margin"] for settings in found] == [50, 100, 50, 50]
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch):
+    """The sweep over two values of alpha at its smallest; the rows of its table."""
+    images = np.random.default_rng(0).integers(0, 256, (60, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "images.npz", x=images)
+    small = {"steps": 3, "pretrain-steps": 0, "batch-size": 8, "narrow": 16, "latent-dim": 2}
+
+    def run(*more):
+        own = [tmp_path / "images.npz", "--runs", tmp_path / "runs", "--device", "cpu", "--out", tmp_path / "table"]
+        grids = ["--absolute-margins", 5, "--alphas", 0.25, 1, "--betas", 1]
+        flags = [word for name, value in small.items() for word in (f"--{name}", value)]
+        monkeypatch.setattr(sys, "argv", [str(word) for word in ("sweep", *own, *grids, *flags, *more)])
+        introvae_sweep.main()
+        with (tmp_path / "table.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    return run
+
+
+def test_a_setting_that_diverges_is_a_row_and_the_sweep_goes_on(sweep, tmp_path):
+    rows = sweep("--learning-rate", 1e30)
+    assert [(float(row["alpha"]), row["ended"]) for row in rows] == [(0.25, "diverged"), (1.0, "diverged")]
+    assert not (tmp_path / "table.png").exists()
+
+
+def test_a_sweep_that_ends_well_has_numbers_and_a_picture(sweep, tmp_path):
+    rows = sweep()
+    assert [row["ended"] for row in rows] == ["", ""]
+    assert all(0 <= float(row["share_below_margin"]) <= 1 and float(row["m"]) == 5 for row in rows)
+    assert (tmp_path / "table.png").exists()
+
+
+def test_what_is_no_divergence_ends_the_sweep(sweep):
+    with pytest.raises(click.UsageError, match="learning-rat"):
+        sweep("--learning-rat", 1)
 
 
 def test_a_run_is_stable_by_its_adversarial_steps_alone(tmp_path):

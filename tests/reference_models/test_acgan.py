@@ -112,6 +112,7 @@ def test_weights_start_as_the_tables_say(build):
             tolerance = 5 / math.sqrt(2 * layer.weight.numel())  # five standard errors of a standard deviation
             assert layer.weight.std().item() == pytest.approx(0.02, rel=tolerance)
             assert layer.bias is None or not layer.bias.any()
+        assert all((norm.weight == 1).all() for norm in network.modules() if isinstance(norm, nn.BatchNorm2d))
 
 
 # --- activation noise

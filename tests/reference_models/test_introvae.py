@@ -233,6 +233,8 @@ def test_images_of_28_pixels_are_framed(build, quarters):
     [
         ((3, 48, 48), ADVERSARIAL, "28, 32, 64, 128, 256, 512, 1024 pixels a side"),
         ((3, 32, 32), SMALL, "the margin is chosen from pretraining, but pretrain_steps is 0; give --margin"),
+        ((3, 32, 32), {**ADVERSARIAL, "pretrain_steps": 40, "steps": 40}, "all 40 steps are pretraining"),
+        ((3, 32, 32), {**ADVERSARIAL, "margin_ratio": 0.0}, "margin_ratio must be above 0"),
     ],
 )
 def test_what_cannot_be_trained_is_said(build, shape, settings, message):

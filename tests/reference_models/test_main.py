@@ -276,6 +276,8 @@ def wrong(runs, tmp_path):
             "8 pairs need 16 test images, and there are 4",
         ),
         (["curves", new, "--out", "c.svg"], 1, "holds no run"),
+        (["curves", runs / "introvae", "--out", tmp_path / "new.pdf"], 2, "should end in .svg or .png"),
+        (["reconstruct", runs / "introvae", "--out", tmp_path / "new.jpg"], 2, "should end in .png"),
         (["curves", runs / "wrn", "--out", "c.svg"], 1, "train with --log-every"),
         (["evalute", new], 2, "evaluate"),
         (["export", runs / "vae", not_empty / "file" / "w.safetensors"], 1, "cannot write"),

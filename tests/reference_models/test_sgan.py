@@ -98,6 +98,7 @@ def test_weights_start_small_and_biases_at_0(build):
                 assert layer.bias is None or not layer.bias.any()
             if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
                 assert (layer.eps, layer.momentum) == (1e-6, 0.1)
+                assert (layer.weight == 1).all()
 
 
 def test_the_single_stack_is_the_bottom_one_on_labels(build):
