@@ -3,7 +3,7 @@
 #   make test    run the test suite
 # Two more try the papers' claims again (docs/papers.md); they need the data packs in ../shared/data:
 #   make papers-train    every training run that the claims need; hours on a CPU, goes on where it was stopped
-#   make papers          the claims, from those runs; half an hour at most
+#   make papers          the claims, from those runs; five minutes on 2 cores
 #   make leaderboards    benchmarks/leaderboards/*.md from the records there; pages in runs/boards/
 PYTHON ?= python3
 VENV   := .venv
