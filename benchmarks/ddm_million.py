@@ -95,6 +95,16 @@ def main() -> None:
         state.keep(h=h, auto_seconds=time.process_time() - start)
         print(f"h = {h}, {state.values['auto_seconds']:.0f} s", flush=True)
     h = state.values["h"]
+    sums = list(state.values.get("sums", []))
+    seconds, floor = state.values.get("exact_seconds", 0.0), state.values.get("floor_seconds", 0.0)
+    for i in range(len(sums) * ROWS, n, ROWS):
+        start = time.process_time()
+        values = log_mean_exp(test[i : i + ROWS], generated, distance="half_sq", scale=h)
+        seconds += time.process_time() - start
+        sums.append([float(values.values.sum()), float(values.error.sum())])
+        floor += floor_seconds(FLOOR_ROWS, n, test.shape[1]) * ROWS / FLOOR_ROWS
+        state.keep(sums=sums, exact_seconds=seconds, floor_seconds=floor)
+        print(f"{i + ROWS} of {n}: exact {seconds:.0f} s, floor {floor:.0f} s", flush=True)
     if "clustered_seconds" not in state.values:
         few = log_mean_exp(test[:: max(1, n // 256)], generated, distance="half_sq", scale=h).values.mean()
         start = time.process_time()
@@ -108,16 +118,6 @@ def main() -> None:
             **found.details,
         )
         print(state.values, flush=True)
-    sums = list(state.values.get("sums", []))
-    seconds, floor = state.values.get("exact_seconds", 0.0), state.values.get("floor_seconds", 0.0)
-    for i in range(len(sums) * ROWS, n, ROWS):
-        start = time.process_time()
-        values = log_mean_exp(test[i : i + ROWS], generated, distance="half_sq", scale=h)
-        seconds += time.process_time() - start
-        sums.append([float(values.values.sum()), float(values.error.sum())])
-        floor += floor_seconds(FLOOR_ROWS, n, test.shape[1]) * ROWS / FLOOR_ROWS
-        state.keep(sums=sums, exact_seconds=seconds, floor_seconds=floor)
-        print(f"{i + ROWS} of {n}: exact {seconds:.0f} s, floor {floor:.0f} s", flush=True)
     total, error = np.sum(sums, axis=0) / n
     v = state.values
     row = {
