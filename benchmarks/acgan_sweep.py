@@ -54,10 +54,18 @@ def kept(run: Path, part: str) -> Path:
     return run / f"{part}.npy"
 
 
+def held(run: Path, asked: argparse.Namespace) -> bool:
+    """Are both parts there, with as many samples as are asked for?"""
+    sizes = {"select": asked.select, "report": asked.report}
+    return all(
+        kept(run, part).exists() and len(np.load(kept(run, part), mmap_mode="r")) == n for part, n in sizes.items()
+    )
+
+
 def candidate(k: int, asked: argparse.Namespace, network: Any, settings: Sequence[str]) -> None:
     """Train candidate k and keep the logits of its samples, if that was not done before."""
     run = asked.runs / f"{k:02d}"
-    if all(kept(run, part).exists() for part in SEEDS):
+    if held(run, asked):
         return
     own = [word for name, value in zip(NAMES, GRID[k], strict=True) for word in (f"--{name.replace('_', '-')}", value)]
     print(f"candidate {k} of {len(GRID)}:", *own, file=sys.stderr, flush=True)
@@ -97,7 +105,7 @@ def main() -> None:
     network = classifier(asked.classifier)
     for k in asked.only or range(len(GRID)):
         candidate(k, asked, network, words[cut + 1 :] or CIFAR10)
-    missing = [k for k in range(len(GRID)) if not all(kept(asked.runs / f"{k:02d}", part).exists() for part in SEEDS)]
+    missing = [k for k in range(len(GRID)) if not held(asked.runs / f"{k:02d}", asked)]
     if missing:
         print(f"{len(GRID) - len(missing)} of {len(GRID)} candidates are done; left: {', '.join(map(str, missing))}")
         return

@@ -24,9 +24,9 @@ def test_the_grid_is_that_of_table_2():
 def test_a_sweep_resumes_chooses_by_one_set_and_reports_on_another(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(acgan_sweep, "GRID", acgan_sweep.GRID[:3])
 
-    def run(*more):
+    def run(*more, select=90):
         own = ("--classifier", "digits-cnn", "--runs", tmp_path, "--out", tmp_path / "t.csv")
-        sizes = ("--select", 90, "--report", 70)
+        sizes = ("--select", select, "--report", 70)
         monkeypatch.setattr(sys, "argv", [str(word) for word in ("sweep", *own, *sizes, *more, "--", *TRAIN)])
         acgan_sweep.main()
         return capsys.readouterr().out
@@ -48,6 +48,8 @@ def test_a_sweep_resumes_chooses_by_one_set_and_reports_on_another(tmp_path, mon
     assert [float(row["selection"]) for row in rows] == pytest.approx(scores, abs=1e-4)
     assert [row["report"] != "" for row in rows] == [k == best for k in range(3)]
     assert [row["noise"] for row in rows] == ["0.0", "0.1", "0.2"]
+    run(select=80)  # of another size nothing is kept
+    assert [len(np.load(tmp_path / f"{k:02d}" / "select.npy")) for k in range(3)] == [80] * 3
 
 
 def test_real_images_score_as_real_ones(digits):
