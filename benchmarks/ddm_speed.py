@@ -3,9 +3,9 @@
     python benchmarks/ddm_speed.py [--n 50000] [--m 50000] [--d 10,640,2048] [--out benchmarks/results/ddm_speed.csv]
 
 Standard normal points, n queries against m references, h = 1. CPU seconds of the process, all threads together, and
-wall seconds, in one run; rows are appended. The floor is the float64 product and exponential over the same tiles
-(float32 beside it). NumPy in chunks, and scikit-learn's KernelDensity, take --slow-rows queries, scaled up. KeOps is
-timed where it is installed.
+wall seconds, in one run; a row replaces that of its sizes. The floor is the float64 product and exponential over the
+same tiles (float32 beside it), for --floor-rows queries, scaled up, as NumPy in chunks and scikit-learn's KernelDensity
+are from --slow-rows. KeOps is timed where it is installed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from ddm_memory import peak, resident
 from scipy.special import logsumexp
 
 import genmetrics as gm
@@ -48,6 +48,20 @@ def floor(n: int, m: int, d: int, kind: type, *, exponential: bool) -> None:
     list(in_threads(row_of_tiles, range(-(-n // rows))))
 
 
+def floors(n: int, m: int, d: int, rows: int) -> dict[str, float]:
+    """What n queries would take of the bare work, from `rows` of them."""
+    up = n / rows
+    product = timed(lambda: floor(rows, m, d, np.float64, exponential=False))
+    double = timed(lambda: floor(rows, m, d, np.float64, exponential=True))
+    single = timed(lambda: floor(rows, m, d, np.float32, exponential=True))
+    return {
+        "product_float64_cpu": product[0] * up,
+        "floor_float64_cpu": double[0] * up,
+        "floor_float64_wall": double[1] * up,
+        "floor_float32_cpu": single[0] * up,
+    }
+
+
 def numpy_chunks(x: np.ndarray, y: np.ndarray) -> float:
     """What one would write: chunks of 500 rows, float64."""
     y = y.astype(np.float64)
@@ -69,56 +83,57 @@ def keops(x: np.ndarray, y: np.ndarray) -> float | None:
     return float(-(-((a - b) ** 2).sum(-1) / 2).logsumexp(dim=1).mean() + np.log(len(y)))
 
 
+def write(file: Path, row: dict[str, object]) -> None:
+    """Add the row, in place of an older one of its sizes."""
+    size = ("n", "m", "d")
+    old = list(csv.DictReader(file.open(newline=""))) if file.exists() else []
+    rows = [*(one for one in old if [one[key] for key in size] != [str(row[key]) for key in size]), row]
+    with file.open("w", newline="") as opened:
+        writer = csv.DictWriter(opened, fieldnames=list(row))
+        writer.writeheader()
+        writer.writerows(sorted(rows, key=lambda one: [int(one[key]) for key in reversed(size)]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=50_000)
     parser.add_argument("--m", type=int, default=50_000)
     parser.add_argument("--d", default="10,640,2048")
+    parser.add_argument("--floor-rows", type=int, default=12_800)
     parser.add_argument("--slow-rows", type=int, default=500)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "ddm_speed.csv")
     arguments = parser.parse_args()
     from sklearn.neighbors import KernelDensity
 
-    rows = []
     for d in (int(part) for part in arguments.d.split(",")):
         n, m, few = arguments.n, arguments.m, min(arguments.n, arguments.slow_rows)
-        rng = np.random.default_rng(0)
-        x, y = rng.normal(size=(n, d)).astype(np.float32), rng.normal(size=(m, d)).astype(np.float32)
+        random = np.random.default_rng(0)
+        x, y = random.standard_normal((n, d), np.float32), random.standard_normal((m, d), np.float32)
         gm.ddm(x[:300], y[:3000])
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = resident()
         exact = timed(lambda x=x, y=y: gm.ddm(x, y))
-        memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-        both = timed(lambda n=n, m=m, d=d: floor(n, m, d, np.float64, exponential=True))
+        memory = peak() - before
         row = {
             "n": n,
             "m": m,
             "d": d,
             "exact_cpu": exact[0],
             "exact_wall": exact[1],
-            "product_float64_cpu": timed(lambda n=n, m=m, d=d: floor(n, m, d, np.float64, exponential=False))[0],
-            "floor_float64_cpu": both[0],
-            "floor_float64_wall": both[1],
-            "floor_float32_cpu": timed(lambda n=n, m=m, d=d: floor(n, m, d, np.float32, exponential=True))[0],
+            **floors(n, m, d, min(n, arguments.floor_rows)),
             "numpy_chunks_cpu": timed(lambda x=x, y=y, few=few: numpy_chunks(x[:few], y))[0] * n / few,
         }
         kde = KernelDensity(bandwidth=1.0).fit(y)
         kde_rows = min(few, 100)
         scored = timed(lambda x=x, kde=kde, kde_rows=kde_rows: kde.score_samples(x[:kde_rows]))
         row["scikit_learn_kde_cpu"] = scored[0] * n / kde_rows
+        there = keops(x[:2], y[:2]) is not None  # and compiled
         lazy = timed(lambda x=x, y=y, few=few: keops(x[:few], y))
-        row["keops_cpu"] = lazy[0] * n / few if keops(x[:2], y[:2]) is not None else float("nan")
-        row |= {"exact_over_floor": exact[0] / both[0], "peak_mib_above_inputs": memory}
-        rows.append(
-            {key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}
-            | {"cores": len(os.sched_getaffinity(0)), "date": time.strftime("%Y-%m-%d")}
-        )
-        print(rows[-1], flush=True)
-    new = not arguments.out.exists()
-    with arguments.out.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        if new:
-            writer.writeheader()
-        writer.writerows(rows)
+        row["keops_cpu"] = lazy[0] * n / few if there else float("nan")
+        row |= {"exact_over_floor": exact[0] / row["floor_float64_cpu"], "peak_mib_above_inputs": memory}
+        row = {key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}
+        row |= {"cores": len(os.sched_getaffinity(0)), "date": time.strftime("%Y-%m-%d")}
+        print(row, flush=True)
+        write(arguments.out, row)
 
 
 if __name__ == "__main__":
