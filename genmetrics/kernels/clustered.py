@@ -11,9 +11,11 @@ s from c, in units in which D = |x - y|^2 ("half_sq", "sq") or |x - y| ("l2"):
   n e^-s^2 (mean of e^u), where u has mean 0 and |u| <= a = 2 s r and mean square <= 4 s^2 v. As (e^u - 1 - u) / u^2
   grows with u, the mean of e^u is at most 1 + 4 s^2 v (e^a - 1 - a) / a^2 = 1 + v (e^a - 1 - a) / r^2 (Bennett 1962).
 
-Queries go in the groups of their own nearest centroid. In a group, whole clusters are summed exactly, those first that
-widen its brackets most, until the mean of (upper - lower) / lower, which is no less than that of log upper - log lower,
-is within the width asked for.
+Queries go in the groups of their own nearest centroid. In a group, whole clusters are summed pair by pair, those first
+that widen its brackets most, until the mean of (upper - lower) / lower, which is no less than that of log upper - log
+lower, is within the width asked for. The pairs are taken about the group's own centre, so that float32, at a third of
+the time, will do unless the width is small; every sum carries its bound on the rounding, and a group that float32
+leaves in doubt is done again in float64.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from numpy.typing import NDArray
 
 from genmetrics.kernels.geometry import EPS, Bracket, centre_of, in_threads, split
 from genmetrics.kernels.pairwise import log_mean_exp
-from genmetrics.kernels.tiles import References, Rows, Space
+from genmetrics.kernels.tiles import References, Rows, Space, prepared
 
 PER_CENTROID = 64  # points that k-means looks at
 ROUNDS = 6  # of k-means
@@ -41,7 +43,7 @@ FEW = 32  # references: not worth clustering
 class Clusters:
     """References sorted by cluster, and what bounds their sums."""
 
-    points: NDArray[np.float64]  # (m, d + 2), as `tiles.References` has them
+    members: NDArray[Any]  # (m, d), as they were given
     starts: NDArray[np.intp]  # (k + 1,)
     centroids: NDArray[np.float64]  # (k, d)
     norms: NDArray[np.float64]  # (k,) of the centroids
@@ -132,25 +134,20 @@ class Cells:
 def sorted_by_cluster(references: NDArray[Any], cells: NDArray[np.intp], space: Space) -> Clusters:
     """The references of each cell together; centroids, radii and spreads in float64."""
     order = np.argsort(cells, kind="stable")
-    starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
-    d = references.shape[1]
-    points = np.empty((len(references), d + 2))
-    for i in range(0, len(order), 4096):
-        block = points[i : i + 4096]
-        block[:, :d] = space.scaled(references[order[i : i + 4096]])
-        square = np.einsum("ij,ij->i", block[:, :d], block[:, :d])
-        block[:, d], block[:, d + 1] = 1, square if space.rooted else -square
-    ends = np.append(starts, len(order))
-    sizes = np.diff(ends)
-    members = [points[a:b, :d] for a, b in pairwise(ends)]
-    centroids = np.array([part.mean(axis=0) for part in members])
-    squares = [np.square(part - c).sum(axis=1) for part, c in zip(members, centroids, strict=True)]
+    members = references[order]
+    starts = np.append(np.flatnonzero(np.diff(cells[order], prepend=-1)), len(order))
+    centroids, squares = [], []
+    for a, b in pairwise(starts):
+        points = space.scaled(members[a:b])
+        centroids.append(points.mean(axis=0))
+        squares.append(np.square(points - centroids[-1]).sum(axis=1))
+    centroids = np.array(centroids)
     return Clusters(
-        points=points,
-        starts=ends,
+        members=members,
+        starts=starts,
         centroids=centroids,
         norms=np.sqrt(np.einsum("ij,ij->i", centroids, centroids)),
-        sizes=sizes,
+        sizes=np.diff(starts),
         radius=np.sqrt([square.max() for square in squares]) * (1 + 1e-9),
         spread=np.array([square.mean() for square in squares]),
     )
@@ -167,40 +164,66 @@ def group_bounds(
     queries: NDArray[Any], found: Clusters, space: Space, width: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
     """Bounds on log sum_j e^-D for a group of queries, (b,) each, and how many pairs were computed for them."""
+    centre, pairs = queries.mean(axis=0, dtype=np.float64), 0
+    below = above = np.full(len(queries), np.nan)
+    for dtype in (np.float32, np.float64):
+        below, above, computed = bounds_in(space.about(centre, dtype), queries, found, space, width)
+        pairs += computed
+        if not np.isnan(below).any():
+            break
+    return below, above, pairs
+
+
+def bounds_in(
+    local: Space, queries: NDArray[Any], found: Clusters, space: Space, width: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """The same with pairs computed in `local`; nan where its rounding is too much."""
     x = space.scaled(queries)
-    exact = Rows(queries, space)
+    exact = Rows(queries, local)
     own = int(np.argmin(np.square(found.centroids - x.mean(axis=0)).sum(axis=1)))
-    for i, y in enumerate(members_of(found, np.array([own]))):
+    for i, y in enumerate(members_of(found, np.array([own]), local)):
         exact.add_all(y, first=i == 0)
+    pairs = int(found.sizes[own]) * len(x)
+    unknown = np.full(len(x), np.nan)
+    if doubtful(rounding_of(exact, found), width).any():  # and it is likely to stay so
+        return unknown, unknown, pairs
     near, far_mass = within_reach(x, found, space, float(exact.log_sums().min()) + np.log(width) - 7)
     low, high = bounds_of_clusters(x, found, near, space)
     base = low.max(axis=1)
     # terms below e^-700 are taken for e^-700: far less than the rounding allowed for at the end
     low, high = (np.exp(np.maximum(bound - base[:, None], -700.0)) for bound in (low, high))
-    gap = high - low
-    coarse, pairs = near != own, int(found.sizes[own]) * len(x)
+    gap, coarse = high - low, near != own
     while True:
         below = np.logaddexp(exact.log_sums(), base + np.log(low @ coarse))
         share = np.exp(base - below) @ gap / len(x)  # of each cluster in the mean of (upper - lower) / lower
         share[np.isnan(share)] = np.inf
         share[~coarse] = 0
-        if not share.sum() > width:
+        error = rounding_of(exact, found)
+        allowed = width - 2 * float(error.mean())
+        if not share.sum() > max(allowed, width / 2):
             break
         loosest = np.argsort(-share)
         left = np.cumsum(share[loosest][::-1])[::-1]  # of each and all that follow it
-        needed = max(1, int((left > width).sum()))
+        needed = max(1, int((left > allowed).sum()))
         chosen = loosest[: max(1, needed // 2)]  # the sums rise on the way: the last of them may not be needed
-        for y in members_of(found, near[chosen]):
+        for y in members_of(found, near[chosen], local):
             exact.add_all(y, first=False)
         coarse[chosen] = False
         pairs += int(found.sizes[near[chosen]].sum()) * len(x)
-    error = exact.error / exact.total + (COLUMNS + len(found.sizes) + 8) * EPS
     # 1e-12 for the rounding of the sums of bounds
     below = np.logaddexp(exact.log_sums() - error, base + np.log(low @ coarse) - 1e-12)
     above = np.logaddexp(exact.log_sums() + error, base + np.log(high @ coarse) + 1e-12)
     above = np.logaddexp(above, far_mass)
-    doubtful = ~(error <= max(1e-10, width / 8))
-    return np.where(doubtful, np.nan, below), above, pairs
+    return np.where(doubtful(error, width), np.nan, below), above, pairs
+
+
+def rounding_of(exact: Rows, found: Clusters) -> NDArray[np.float64]:
+    """Bound on the error of each row's log-sum so far."""
+    return exact.error / exact.total + (COLUMNS + 8) * exact.space.eps + len(found.sizes) * EPS
+
+
+def doubtful(error: NDArray[np.float64], width: float) -> NDArray[np.bool_]:
+    return ~(error <= max(1e-10, width / 8))
 
 
 def within_reach(
@@ -246,18 +269,17 @@ def bounds_of_clusters(
     return low, count + np.fmin(bennett, -(beyond**2))
 
 
-def members_of(found: Clusters, chosen: NDArray[np.intp]) -> Iterator[References]:
-    """The members of some clusters, in blocks."""
+def members_of(found: Clusters, chosen: NDArray[np.intp], space: Space) -> Iterator[References]:
+    """The members of some clusters, in blocks of neighbours."""
     chosen = np.sort(chosen)
-    slices = [found.points[found.starts[c] : found.starts[c + 1]] for c in chosen]
-    reaches = found.norms[chosen] + found.radius[chosen]
+    slices = [found.members[found.starts[c] : found.starts[c + 1]] for c in chosen]
     i = 0
     while i < len(slices):
         j, size = i + 1, len(slices[i])
         while j < len(slices) and size + len(slices[j]) <= COLUMNS:
             size += len(slices[j])
             j += 1
-        points = slices[i] if j == i + 1 else np.concatenate(slices[i:j])
-        for part in split(points, 2 * COLUMNS):
-            yield References(part, None, 0.0, float(reaches[i:j].max()) * (1 + 1e-9))
+        members = slices[i] if j == i + 1 else np.concatenate(slices[i:j])
+        for part in split(members, 2 * COLUMNS):
+            yield prepared(part, space)
         i = j

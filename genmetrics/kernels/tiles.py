@@ -21,15 +21,16 @@ COLUMNS = 1024
 TILE = 128 * COLUMNS  # 1 MiB of float64, within the cache of one core
 QUERIES = 4096  # share one preparation of the references
 WIDE = 64  # from this width on the product outweighs the rest, and wants larger tiles
-SMALLEST = -700.0  # e^-745 is 0, and e^-708 and below take 10 to 100 times as long; each row's sum is 1 or more
-LIMIT = 600.0  # e^600 times 10^40 is still a float64
+# e^-708 and below (in float32 e^-87.3) take 10 to 100 times as long; each row's sum is 1 or more
+SMALLEST = {np.float64: -700.0, np.float32: -87.0}
+LIMIT = {np.float64: 600.0, np.float32: 60.0}  # e^600 times 10^40, and e^60 times 10^12, are still finite
 
 
 @dataclass(frozen=True, eq=False)
 class References:
     """A block of references, ready for the product."""
 
-    points: NDArray[np.float64]  # (c, d + 2): y, 1, log w - |y|^2; for "l2" y, 1, |y|^2
+    points: NDArray[np.floating]  # (c, d + 2): y, 1, log w - |y|^2; for "l2" y, 1, |y|^2
     log_weights: NDArray[np.float64] | None  # (c,)
     least: float  # smallest |y|
     reach: float  # largest |y|
@@ -50,24 +51,35 @@ class Space:
     centre: NDArray[np.float64]  # (d,)
     unit: float
     rooted: bool  # "l2"
+    dtype: type[np.float64] | type[np.float32] = np.float64  # of the products
 
     @classmethod
     def of(cls, centre: NDArray[np.float64], distance: str, scale: float) -> Space:
         return cls(centre, float(np.sqrt(square_unit(distance, scale))), distance == "l2")
 
-    def scaled(self, block: NDArray[Any]) -> NDArray[np.float64]:
-        points = block.astype(np.float64) - self.centre
+    def about(self, point: NDArray[Any], dtype: type[np.float64] | type[np.float32]) -> Space:
+        """The same about another centre, which is rounded to `dtype`."""
+        return Space(point.astype(dtype).astype(np.float64), self.unit, self.rooted, dtype)
+
+    def scaled(self, block: NDArray[Any]) -> NDArray[np.floating]:
+        """In the wider of the block's precision and this one."""
+        dtype = np.result_type(block.dtype, self.dtype)
+        points = block.astype(dtype) - self.centre.astype(dtype)
         points /= self.unit
         return points
+
+    @property
+    def eps(self) -> float:
+        return float(np.finfo(self.dtype).eps)
 
     @property
     def roundings(self) -> float:
         """The exponent errs by at most this times (|x| + |y|)^2 + |shift| + |log w|; Higham (2002), section 3.1.
 
-        In units of the unit roundoff EPS / 2: d + 2 for the product, d for the norms, 4 for centring and scaling (twice
-        2, a difference being linear in both points), the rest for sums of three.
+        In units of the unit roundoff eps / 2: d + 2 for the product, d for the norms, 6 for centring, scaling and the
+        unit (twice 3, a difference being linear in both points), the rest for sums of three.
         """
-        return (len(self.centre) + 10) * EPS
+        return (len(self.centre) + 10) * self.eps
 
 
 def sorted_references(
@@ -75,13 +87,18 @@ def sorted_references(
 ) -> Iterator[References]:
     """The blocks of references that `order` lists."""
     for taken in order:
-        y = space.scaled(references[taken])
-        square = np.einsum("ij,ij->i", y, y)
-        logs = None if log_weights is None else log_weights[taken]
-        last = square if space.rooted else -square if logs is None else logs - square
-        norms = np.sqrt(square)
-        points = np.column_stack([y, np.ones(len(y)), last])
-        yield References(points, logs, float(norms.min()), float(norms.max()))
+        yield prepared(references[taken], space, None if log_weights is None else log_weights[taken])
+
+
+def prepared(references: NDArray[Any], space: Space, log_weights: NDArray[np.float64] | None = None) -> References:
+    """One block of references, centred and scaled."""
+    y = space.scaled(references)
+    square = np.einsum("ij,ij->i", y, y)
+    points = np.empty((len(y), y.shape[1] + 2), space.dtype)
+    points[:, :-2], points[:, -2] = y, 1
+    points[:, -1] = square if space.rooted else -square if log_weights is None else log_weights - square
+    norms = np.sqrt(square)
+    return References(points, log_weights, float(norms.min()), float(norms.max()))
 
 
 def outward(references: NDArray[Any], centre: NDArray[np.float64]) -> list[NDArray[np.intp]]:
@@ -123,11 +140,12 @@ class Rows:
         self.norm = np.sqrt(self.square)
         sign = -1.0 if space.rooted else 1.0
         x *= 2 * sign
-        self.points = np.column_stack([x, -sign * self.square, np.ones(len(x))])  # (b, d + 2)
+        ones = np.ones(len(x), x.dtype)
+        self.points = np.column_stack([x, -sign * self.square, ones]).astype(space.dtype)  # (b, d + 2)
         self.shift = np.zeros(len(x))
         self.total = np.zeros(len(x))  # of e^(shift + log w - D)
         self.error = np.zeros(len(x))  # of the same, each term times the bound on its exponent's error
-        self.tile = np.empty(0)  # one buffer, used again for every tile
+        self.tile = np.empty(0, space.dtype)  # one buffer, used again for every tile
 
     def add_all(self, y: References, *, first: bool) -> None:
         """Add a block of references to all rows, tile by tile; the first one sets their shifts."""
@@ -159,12 +177,12 @@ class Rows:
         """log w - D + shift for all pairs of the tile."""
         x, shape = self.points[part], (len(self.points[part]), len(y.points))
         if self.tile.size < shape[0] * shape[1]:
-            self.tile = np.empty(shape[0] * shape[1])
+            self.tile = np.empty(shape[0] * shape[1], self.space.dtype)
         tile = np.matmul(x, y.points.T, out=self.tile[: shape[0] * shape[1]].reshape(shape))
         if self.space.rooted:
             np.maximum(tile, 0, out=tile)
             np.sqrt(tile, out=tile)
-            np.subtract(self.shift[part, None], tile, out=tile)
+            np.subtract(self.shift[part, None].astype(tile.dtype), tile, out=tile)
             if y.log_weights is not None:
                 tile += y.log_weights
         return tile
@@ -173,12 +191,13 @@ class Rows:
         """Add a tile to the sums of these rows."""
         tile = self.exponents(part, y)
         errors = self.errors_of_roots(part, y, tile) if self.space.rooted else self.errors(part, y)
-        if not self.shift[part].max() + y.heaviest <= LIMIT:
+        if not self.shift[part].max() + y.heaviest <= LIMIT[self.space.dtype]:
             self.keep_finite(part, tile)
-        if self.farthest(part, y) > -SMALLEST:
-            np.maximum(tile, SMALLEST, out=tile)
+        smallest = SMALLEST[self.space.dtype]
+        if self.farthest(part, y) > -smallest:
+            np.maximum(tile, smallest, out=tile)
         np.exp(tile, out=tile)
-        added = tile @ np.ones(tile.shape[1])
+        added = tile @ np.ones(tile.shape[1], tile.dtype)
         self.total[part] += added
         self.error[part] += added * errors
 
@@ -195,15 +214,16 @@ class Rows:
     def errors_of_roots(self, part: slice, y: References, tile: NDArray[np.float64]) -> NDArray[np.float64]:
         """|sqrt a - sqrt b| is at most sqrt |a - b|, and |a - b| / sqrt b, with b the smallest computed square."""
         square = self.errors(part, y)
-        nearest = np.maximum(self.shift[part] + y.lightest - tile.max(axis=1), 0)
+        shift, most, eps = self.shift[part], tile.max(axis=1), self.space.eps
+        nearest = np.maximum(shift + y.lightest - most - 2 * eps * (np.abs(shift) + np.abs(most)), 0)
         with np.errstate(divide="ignore", invalid="ignore"):
             off = np.fmin(np.sqrt(square), square / nearest)
-        return off + 2 * EPS * (np.abs(self.shift[part]) + nearest + SIGNIFICANT)
+        return off + 2 * eps * (np.abs(shift) + nearest + SIGNIFICANT)
 
     def keep_finite(self, part: slice, tile: NDArray[np.float64]) -> None:
         """Where a term would exceed e^LIMIT, shift the row so that it is 1."""
         most = tile.max(axis=1)
-        high = np.flatnonzero(most > LIMIT)
+        high = np.flatnonzero(most > LIMIT[self.space.dtype])
         if len(high) == 0:
             return
         down = most[high]

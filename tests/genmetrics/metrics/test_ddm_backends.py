@@ -43,7 +43,7 @@ def test_both_bounds_of_every_cluster_hold(seed, d, exponent, distance):
     found = sorted_by_cluster(y, rng.integers(0, 7, 40), space)
     low, high = bounds_of_clusters(space.scaled(x), found, np.arange(len(found.sizes)), space)
     for c in range(len(found.sizes)):
-        members = found.points[found.starts[c] : found.starts[c + 1], :d]
+        members = space.scaled(found.members[found.starts[c] : found.starts[c + 1]])
         square = ((space.scaled(x)[:, None] - members) ** 2).sum(axis=2)
         exact = logsumexp(-(np.sqrt(square) if distance == "l2" else square), axis=1)
         assert (low[:, c] <= exact + 1e-9 * np.maximum(1, abs(exact))).all()
