@@ -35,6 +35,8 @@ from genmetrics.kernels.tiles import References, Rows, Space, prepared
 PER_CENTROID = 64  # points that k-means looks at
 ROUNDS = 6  # of k-means
 GROUP = 256  # queries whose bounds are held at a time
+BESIDE = 3.0  # units of distance; farther apart, queries are not grouped
+TIGHT = 2.0  # radius from which on the triangle's bound is lower than Bennett's
 COLUMNS = 1024
 FEW = 32  # references: not worth clustering
 
@@ -84,7 +86,7 @@ def clustered_log_mean_exp(
             with np.errstate(all="ignore"):  # what comes out as inf or nan is computed exactly
                 return group_bounds(queries[rows], found, space, width)
 
-        groups = groups_of(cells.nearest(queries))
+        groups = groups_of(cells.nearest(queries), cells.centroids)
         for rows, (below, above, refined) in zip(groups, in_threads(one_group, groups), strict=True):
             lower[rows], upper[rows] = below - np.log(m), above - np.log(m)
             pairs += refined
@@ -103,6 +105,7 @@ class Cells:
     space: Space
     unit: float
     index: Any
+    centroids: NDArray[np.float64]  # (k, d), near ones mostly one after the other
 
     @classmethod
     def of(cls, references: NDArray[Any], space: Space, k: int, seed: int) -> Cells | None:
@@ -119,7 +122,12 @@ class Cells:
             d, min(k, m // 2), niter=ROUNDS, seed=seed, min_points_per_centroid=1, max_points_per_centroid=PER_CENTROID
         )
         means.train((space.scaled(sample) / unit).astype(np.float32))
-        return cls(space, unit, means.index)
+        centroids = means.index.reconstruct_n(0, means.index.ntotal)
+        every = np.arange(len(centroids))
+        order = np.concatenate(halved(centroids.astype(np.float64), every, np.full(len(every), GROUP)))
+        means.index.reset()
+        means.index.add(centroids[order])
+        return cls(space, unit, means.index, centroids[order].astype(np.float64) * unit)
 
     def nearest(self, points: NDArray[Any]) -> NDArray[np.intp]:
         """The cell of each point, (n,)."""
@@ -153,11 +161,26 @@ def sorted_by_cluster(references: NDArray[Any], cells: NDArray[np.intp], space: 
     )
 
 
-def groups_of(cells: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Rows of one cell together, up to GROUP of them."""
+def groups_of(cells: NDArray[np.intp], centroids: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    """Rows of one cell together, and those of cells within BESIDE along every axis, up to GROUP of them."""
     order = np.argsort(cells, kind="stable")
-    runs = np.split(order, np.flatnonzero(np.diff(cells[order])) + 1)
-    return [run[i : i + GROUP] for run in runs for i in range(0, len(run), GROUP)]
+    counts = np.bincount(cells, minlength=len(centroids))
+    ends = np.cumsum(counts)
+    groups = []
+    for chosen in halved(centroids, np.flatnonzero(counts), counts):
+        rows = np.concatenate([order[ends[c] - counts[c] : ends[c]] for c in chosen])
+        groups += split(rows, GROUP)
+    return groups
+
+
+def halved(points: NDArray[np.float64], chosen: NDArray[np.intp], counts: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """The chosen points, halved along their widest axis until each part is one, or near together and GROUP in all."""
+    sides = np.ptp(points[chosen], axis=0)
+    if len(chosen) == 1 or (counts[chosen].sum() <= GROUP and sides.max() <= BESIDE):
+        return [chosen]
+    ordered = chosen[np.argsort(points[chosen, sides.argmax()], kind="stable")]
+    middle = len(ordered) // 2
+    return [part for half in (ordered[:middle], ordered[middle:]) for part in halved(points, half, counts)]
 
 
 def group_bounds(
@@ -192,20 +215,22 @@ def bounds_in(
     base = low.max(axis=1)
     # terms below e^-700 are taken for e^-700: far less than the rounding allowed for at the end
     low, high = (np.exp(np.maximum(bound - base[:, None], -700.0)) for bound in (low, high))
-    gap, coarse = high - low, near != own
+    gap, coarse, refined = high - low, near != own, False
     while True:
         below = np.logaddexp(exact.log_sums(), base + np.log(low @ coarse))
         share = np.exp(base - below) @ gap / len(x)  # of each cluster in the mean of (upper - lower) / lower
         share[np.isnan(share)] = np.inf
         share[~coarse] = 0
         error = rounding_of(exact, found)
-        allowed = width - 2 * float(error.mean())
-        if not share.sum() > max(allowed, width / 2):
+        allowed = max(width - 2 * float(error.mean()), width / 2)
+        if not share.sum() > allowed:
             break
         loosest = np.argsort(-share)
         left = np.cumsum(share[loosest][::-1])[::-1]  # of each and all that follow it
         needed = max(1, int((left > allowed).sum()))
-        chosen = loosest[: max(1, needed // 2)]  # the sums rise on the way: the last of them may not be needed
+        # the sums rise on the way, most at first: the last of them may not be needed
+        chosen = loosest[: needed if refined else max(1, needed // 2)]
+        refined = True
         for y in members_of(found, near[chosen], local):
             exact.add_all(y, first=False)
         coarse[chosen] = False
@@ -227,7 +252,7 @@ def doubtful(error: NDArray[np.float64], width: float) -> NDArray[np.bool_]:
 
 
 def within_reach(
-    x: NDArray[np.float64], found: Clusters, space: Space, negligible: float
+    x: NDArray[np.floating], found: Clusters, space: Space, negligible: float
 ) -> tuple[NDArray[np.intp], float]:
     """The clusters that may matter to a group, and the log of an upper bound on what all others add to any query.
 
@@ -246,7 +271,7 @@ def within_reach(
 
 
 def bounds_of_clusters(
-    x: NDArray[np.float64], found: Clusters, near: NDArray[np.intp], space: Space
+    x: NDArray[np.floating], found: Clusters, near: NDArray[np.intp], space: Space
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lower and upper bounds on log sum e^-D over the members of clusters `near`; see the top of this file."""
     norms, radius, spread, sizes = found.norms[near], found.radius[near], found.spread[near], found.sizes[near]
@@ -261,18 +286,22 @@ def bounds_of_clusters(
     if space.rooted:
         return count - np.sqrt(far**2 + spread), count - beyond
     low = count - (far**2 + spread) - error
-    a = 2 * far * radius
+    high = -(beyond**2)
+    tight = np.flatnonzero(radius < TIGHT)
+    a = 2 * far[:, tight] * radius[tight]
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is a bound, and fmin leaves out what is no number
         excess = np.where(a < 1e-3, a * a / 2 * (1 + a), (np.exp(a) - 1 - a) * (1 + 1e-9))  # no less than e^a - 1 - a
-        shape = np.divide(spread, radius**2, out=np.zeros_like(spread), where=radius > 0)
-        bennett = np.log(1 + shape * excess) - close**2 + error
-    return low, count + np.fmin(bennett, -(beyond**2))
+        shape = np.divide(spread, radius**2, out=np.zeros_like(spread), where=radius > 0)[tight]
+        bennett = np.log(1 + shape * excess) - close[:, tight] ** 2 + error[:, tight]
+    high[:, tight] = np.fmin(bennett, high[:, tight])
+    return low, count + high
 
 
 def members_of(found: Clusters, chosen: NDArray[np.intp], space: Space) -> Iterator[References]:
     """The members of some clusters, in blocks of neighbours."""
     chosen = np.sort(chosen)
-    slices = [found.members[found.starts[c] : found.starts[c + 1]] for c in chosen]
+    runs = np.split(chosen, np.flatnonzero(np.diff(chosen) > 1) + 1)
+    slices = [found.members[found.starts[run[0]] : found.starts[run[-1] + 1]] for run in runs]
     i = 0
     while i < len(slices):
         j, size = i + 1, len(slices[i])
