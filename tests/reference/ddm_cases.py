@@ -1,4 +1,4 @@
-"""Random sets for DDM that are hard on purpose: scales from 1e-3 to 1e3, duplicates, clusters, far outliers."""
+"""Random sets for DDM that are hard on purpose: scales from 1e-6 to 1e3, duplicates, clusters, far outliers."""
 
 from __future__ import annotations
 
@@ -39,4 +39,9 @@ def random_case(seed: int) -> Case:
     if rng.random() < 0.3:
         test, generated = test.astype(np.float32), generated.astype(np.float32)
     distance = ("half_sq", "sq", "l2")[rng.integers(0, 3)]
-    return Case(test, generated, distance, float(scale), float(10 ** rng.uniform(-6, -1)))
+    tol = float(10 ** rng.uniform(-6, -1))
+    if rng.random() < 0.1:  # nothing but duplicates of a few points
+        generated = generated[rng.integers(0, min(m, 3), m)]
+    if rng.random() < 0.1:  # each sum is its nearest term
+        scale /= 1000
+    return Case(test, generated, distance, float(scale), tol)
