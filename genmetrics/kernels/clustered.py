@@ -35,8 +35,8 @@ from genmetrics.kernels.tiles import References, Rows, Space, prepared
 PER_CENTROID = 64  # points that k-means looks at
 ROUNDS = 6  # of k-means
 GROUP = 256  # queries whose bounds are held at a time
-BESIDE = 3.0  # units of distance; farther apart, queries are not grouped
-TIGHT = 2.0  # radius from which on the triangle's bound is lower than Bennett's
+BESIDE = 3.0  # how far apart, along an axis, cells may lie whose queries share a group
+TIGHT = 2.0  # radius: for larger clusters Bennett's bound is hardly ever below the triangle's
 COLUMNS = 1024
 FEW = 32  # references: not worth clustering
 

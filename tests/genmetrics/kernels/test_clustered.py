@@ -1,0 +1,170 @@
+"""What the certificates of `clustered` rest on: sums in float32, what is left out, groups, the width asked for."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+from scipy.special import logsumexp
+
+from genmetrics.kernels import clustered, tiles
+from genmetrics.kernels.clustered import (
+    BESIDE,
+    GROUP,
+    clustered_log_mean_exp,
+    doubtful,
+    group_bounds,
+    groups_of,
+    rounding_of,
+    sorted_by_cluster,
+    within_reach,
+)
+from genmetrics.kernels.geometry import DISTANCES
+from genmetrics.kernels.pairwise import log_mean_exp
+from genmetrics.kernels.tiles import Rows, Space, prepared
+
+distances = st.sampled_from(DISTANCES)
+
+
+def log_sums(x, y, space):
+    """From differences in float64; `space` gives the unit and whether it is "l2"."""
+    x, y = (np.asarray(points, dtype=float) for points in (x, y))
+    square = cdist(x, y, "sqeuclidean") / space.unit**2
+    return logsumexp(-np.sqrt(square) if space.rooted else -square, axis=1)
+
+
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 6),
+    st.floats(-2, 2),
+    st.floats(-1, 6),
+    distances,
+    st.sampled_from([np.float32, np.float64]),
+)
+@settings(deadline=None, max_examples=150)
+def test_sums_in_float32_err_by_their_bound_at_most(seed, d, spread, shift, distance, given_as):
+    """Two blocks, the second often nearer, so that rows are shifted on the way."""
+    rng = np.random.default_rng(seed)
+    x, y = (10**shift + 10**spread * rng.normal(size=(size, d)) for size in (7, 60))
+    x, y = x.astype(given_as), y.astype(given_as)
+    space = Space.of(np.zeros(d), distance, 1.0)
+    rows = Rows(x, space.about(x.mean(axis=0), np.float32))
+    assert rows.points.dtype == np.float32
+    with np.errstate(all="ignore"):
+        for i in (0, 20):
+            rows.add_all(prepared(y[i : i + 20 + i], rows.space), first=i == 0)
+    off = np.abs(rows.log_sums() - log_sums(x, y, space))
+    assert rows.tile.dtype == np.float32
+    assert (off <= rounding_of(rows, clusters_of(1))).all()
+
+
+def clusters_of(count):
+    points = np.arange(float(count))[:, None]
+    return sorted_by_cluster(points, np.arange(count), Space(np.zeros(1), 1.0, False))
+
+
+def test_sums_in_float32_are_worth_their_bound():
+    """Near together, a bound of 1e-3 or less: enough for intervals of a hundredth."""
+    rng = np.random.default_rng(0)
+    x, y = 100 + rng.normal(size=(50, 10)), 100 + rng.normal(size=(300, 10))
+    rows = Rows(x, Space.of(np.zeros(10), "half_sq", 1.0).about(x.mean(axis=0), np.float32))
+    rows.add_all(prepared(y, rows.space), first=True)
+    assert rounding_of(rows, clusters_of(1)).max() < 1e-3
+
+
+@pytest.mark.parametrize(("rows", "eps"), [(np.float32, 2.0**-23), (np.float64, 2.0**-52)])
+def test_every_source_of_rounding_is_counted(rows, eps):
+    """By hand, d = 1, x at 3 from the centre and y at 4: (1 + 10) eps (3 + 4)^2 and |shift| = 1; the block's sum of up
+    to 2048 terms, the exponential; a rounding of the total for each of 5 clusters."""
+    space = Space(np.zeros(1), 1.0, False, rows)
+    found = Rows(np.array([[3.0]], rows), space)
+    found.add_all(prepared(np.array([[4.0]], rows), space), first=True)
+    expected = 11 * eps * (49 + 1) + (1024 + 8) * eps + 5 * 2.0**-52
+    assert rounding_of(found, clusters_of(5))[0] == pytest.approx(expected, rel=1e-6)
+    assert not doubtful(np.array([0.0124]), 0.1)[0]
+    assert doubtful(np.array([0.0126, np.nan]), 0.1).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_term_leaves_the_range_of_its_type(dtype):
+    """Terms e^-2000 of the first, and e^2000 times it."""
+    space = Space(np.zeros(1), 1.0, False, dtype)
+    rows = Rows(np.array([[0.0], [50.0]]), space)
+    for i, block in enumerate(([[0.1], [45.0]], [[0.0], [50.0]])):
+        rows.add_all(prepared(np.array(block), space), first=i == 0)
+    square = np.square(np.array([[0.0], [50.0]]) - [0.1, 45, 0, 50])
+    np.testing.assert_allclose(rows.log_sums(), logsumexp(-square, axis=1), atol=1e-3 if dtype == np.float32 else 1e-9)
+    assert set(tiles.LIMIT) == set(tiles.SMALLEST) == {np.float32, np.float64}
+
+
+@given(st.integers(0, 10**6), st.integers(1, 5), st.floats(-1, 1.5), st.floats(-60, 5), distances)
+@settings(deadline=None, max_examples=100)
+def test_what_is_out_of_reach_adds_no_more_than_said_to_any_query(seed, d, spread, negligible, distance):
+    rng = np.random.default_rng(seed)
+    x, y = 3 * rng.normal(size=d) + 0.3 * rng.normal(size=(6, d)), 10**spread * rng.normal(size=(80, d))
+    space = Space.of(np.zeros(d), distance, 1.0)
+    found = sorted_by_cluster(y, rng.integers(0, 30, 80), space)
+    near, rest = within_reach(space.scaled(x), found, space, negligible)
+    far = np.setdiff1d(np.arange(len(found.sizes)), near)
+    assert len(near) >= 1
+    if len(far):
+        left = np.concatenate([found.members[found.starts[c] : found.starts[c + 1]] for c in far])
+        assert (log_sums(x, left, space) <= rest).all()
+        assert rest <= negligible + 1e-8
+
+
+@given(st.integers(0, 10**6), st.integers(1, 4), st.floats(-2, 2), st.floats(-6, -0.5), distances)
+@settings(deadline=None, max_examples=25)
+def test_brackets_hold_the_exact_values_and_are_as_narrow_as_asked(seed, d, spread, width, distance):
+    """Several groups, and clusters merged into blocks; float32 at the larger widths, float64 at the smaller."""
+    rng = np.random.default_rng(seed)
+    centres = 10**spread * rng.normal(size=(5, d))
+    x, y = (centres[rng.integers(0, 5, size)] + rng.normal(size=(size, d)) for size in (700, 1500))
+    found = clustered_log_mean_exp(x, y, distance=distance, scale=1.0, width=10**width)
+    exact = log_mean_exp(x, y, distance=distance, scale=1.0)
+    assert (found.lower <= exact.values + exact.error).all()
+    assert (exact.values - exact.error <= found.upper).all()
+    assert (found.upper - found.lower).mean() <= 1.01 * 10**width + 1e-9
+    assert found.details["share_refined"] <= 2
+
+
+@pytest.mark.parametrize(("width", "tried"), [(0.1, [np.float32]), (1e-5, [np.float32, np.float64])])
+def test_float64_takes_over_where_float32_is_in_doubt(monkeypatch, width, tried):
+    """And at once: of the first try only the group's own cluster is computed."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=(200, 3))
+    space = Space.of(np.zeros(3), "half_sq", 1.0)
+    found = sorted_by_cluster(y, rng.integers(0, 10, 200), space)
+    calls = []
+    inner = clustered.bounds_in
+
+    def recorded(local, *rest):
+        result = inner(local, *rest)
+        calls.append((local.dtype, result[2]))
+        return result
+
+    monkeypatch.setattr(clustered, "bounds_in", recorded)
+    with np.errstate(all="ignore"):
+        below, above, pairs = group_bounds(x, found, space, width)
+    assert [dtype for dtype, _ in calls] == tried
+    assert pairs == sum(computed for _, computed in calls)
+    if len(tried) == 2:
+        assert calls[0][1] < calls[1][1]
+    exact = log_sums(x, y, space)
+    assert (below <= exact + 1e-12).all()
+    assert (exact <= above + 1e-12).all()
+
+
+def test_groups_hold_every_query_once_and_only_neighbours():
+    """600 queries of a cell in two groups or more; small cells side by side share one; far ones do not."""
+    beside, far = BESIDE / 2, 10 * BESIDE
+    centroids = np.array([[0.0], [beside], [far], [2 * far], [3 * far]])
+    cells = np.repeat([0, 1, 2, 3], [10, 20, 600, 5])
+    groups = groups_of(np.random.default_rng(0).permutation(cells), centroids)
+    assert sorted(np.concatenate(groups)) == list(range(635))
+    assert sorted(len(rows) for rows in groups) == sorted([5, 30, *([GROUP] * (600 // GROUP)), 600 % GROUP])
+
+
+def test_a_group_is_split_that_would_be_too_large():
+    cells = np.repeat([0, 1], GROUP - 1)
+    assert [len(rows) for rows in groups_of(cells, np.zeros((2, 3)))] == [GROUP - 1, GROUP - 1]
