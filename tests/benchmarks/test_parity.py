@@ -10,11 +10,17 @@ from tests.conftest import REPO
 
 # Who computes in float32, and what: the only reason for 1e-4 instead of 1e-6.
 FLOAT32 = {
-    "torch-fidelity": ("frechet", "kernel", "kernel-rbf", "kernel-rbf, sigma 10", "sliced-wasserstein")
-    + ("precision, recall",),
-    "prdc": ("precision, recall", "precision of copies", "density, coverage"),
-    "dgm-eval": ("AuthPct", "fls"),
-    "fls": ("fls",),
+    "torch-fidelity": {
+        "frechet",
+        "kernel",
+        "kernel-rbf",
+        "kernel-rbf, sigma 10",
+        "sliced-wasserstein",
+        "precision, recall",
+    },
+    "prdc": {"precision, recall", "precision of copies", "density, coverage"},
+    "dgm-eval": {"AuthPct", "fls"},
+    "fls": {"fls"},
 }
 DIFFER = {  # what other packages are said to compute: no cell joins them unseen
     "kernel-rbf, sigma 10",
