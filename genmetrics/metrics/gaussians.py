@@ -119,7 +119,7 @@ def not_too_large(x: NDArray[Any], name: str) -> NDArray[Any]:
     Raises:
         DataError: they are not.
     """
-    largest = max(float(np.abs(block).max()) for block in blocks(x))
+    largest = max(float(max(block.max(), -block.min())) for block in blocks(x))
     if largest > LARGEST:
         raise DataError(f"{name}: features of up to {largest:.3g}, whose squares overflow float64; scale them down")
     return x
@@ -134,7 +134,7 @@ def data_factor(x: NDArray[Any], mean: NDArray[np.float64]) -> NDArray[np.float6
     n, d = x.shape
     if n <= d:
         centred = x - mean
-        centred /= np.sqrt(n - 1)
+        centred *= 1 / np.sqrt(n - 1)
         return centred.T
     triangle = np.empty((0, d))
     for block in blocks(x, max(4096, 2 * d)):
