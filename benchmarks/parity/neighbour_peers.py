@@ -23,7 +23,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from cells import RESULTS, Cell, Sets, features, once, run
+from cells import RESULTS, Cell, Sets, always, features, once, run
 
 import genmetrics as gm
 
@@ -199,6 +199,10 @@ def neighbour_cells(ours: str, theirs: str) -> list[Cell]:
     ]
 
 
+def empty_cell(n: int, d: int) -> str:
+    return "it refuses: a cell of its k-means holds none of 64 test images" if (n, d) == (256, 2048) else ""
+
+
 def ct_cells() -> list[Cell]:
     """C_T and the two other questions that it answers with sets exchanged."""
     return [
@@ -208,6 +212,7 @@ def ct_cells() -> list[Cell]:
             lambda s, mode=mode: our_ct_as_authors(s, mode),
             lambda s, mode=mode: dgm_ct(s, mode),
             alike=f'search="cell" and, added by the script, 0.5 in every U; {COMPONENTS}',
+            unless=empty_cell if mode == "collapse" else always,
         )
         for mode in CT_MODES
     ]
