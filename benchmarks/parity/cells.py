@@ -23,6 +23,7 @@ Sets = tuple[np.ndarray, ...]
 Row = dict[str, str]
 COLUMNS = ("metric", "peer", "n", "d", "tolerance", "ours", "theirs", "relative", "holds", "alike", "remark", "date")
 STANDS = ("yes", "differs")  # what a measured cell says in a table that stands
+UNMEASURED = ("missing", "not run", "not yet")
 
 
 def always(n: int, d: int) -> str:
@@ -60,7 +61,9 @@ class Cell:
         }
 
     def not_run(self, n: int, d: int) -> Row:
-        return {**self.told(n, d), "holds": "not run", "remark": self.unless(n, d)}
+        """What stands in the table where nothing is measured: why it is not, or that it is still to be."""
+        why = self.unless(n, d)
+        return {**self.told(n, d), "holds": "not run" if why else "not yet", "remark": why}
 
 
 def features(n: int, d: int) -> Sets:
@@ -138,16 +141,16 @@ def grid(table: Sequence[Cell]) -> Iterator[tuple[Cell, int, int]]:
 
 
 def standing(table: Sequence[Cell], rows: dict[tuple[str, ...], Row]) -> list[Row]:
-    """The rows that the file holds: those measured, with today's words, and those that are not run."""
+    """The rows that the file holds, one for every cell at every size; those measured, with today's words."""
     found = []
     for cell, n, d in grid(table):
-        if cell.unless(n, d):
+        row = rows.get(cell.key(n, d), {})
+        if cell.unless(n, d) or row.get("holds", "missing") in UNMEASURED:
             found.append(cell.not_run(n, d))
-        elif (row := rows.get(cell.key(n, d))) and row["holds"] not in ("missing", "not run"):
-            told = cell.told(n, d)
-            found.append(row | {name: told[name] for name in ("tolerance", "alike")})
-            if row["holds"] in STANDS:
-                found[-1]["remark"] = told["remark"]
+            continue
+        told = cell.told(n, d)
+        words = ("tolerance", "alike", "remark") if row["holds"] in STANDS else ("tolerance", "alike")
+        found.append(row | {name: told[name] for name in words})
     return found
 
 

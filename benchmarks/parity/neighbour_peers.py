@@ -223,14 +223,16 @@ def narrow(n: int, d: int) -> str:
 
 
 TABLE = (
-    Cell("precision, recall", "torch-fidelity", our_precision_recall, fidelity_prc, single="distances", alike="k = 3"),
+    Cell(
+        "precision, recall", "torch-fidelity", our_precision_recall, fidelity_prc, single="the distances", alike="k = 3"
+    ),
     Cell("precision, recall", "scikit-learn, ADM's rule", our_precision_recall, adm_rule, alike="k = 3"),
     Cell(
         "precision, recall",
         "prdc",
         our_precision_recall,
         lambda s: prdc_of(s, 3, "precision", "recall"),
-        single="distances as they are kept",
+        single="the distances kept",
         alike="k = 3; no two distances equal: its balls are open",
     ),
     Cell(
@@ -260,7 +262,7 @@ TABLE = (
         "prdc",
         lambda s: gm.precision_recall(*repeated(s)).precision,
         lambda s: prdc_of(repeated(s), 3, "precision"),
-        single="distances as they are kept",
+        single="the distances kept",
         alike="k = 3",
         differs="eight copies of every image: balls of radius 0 are empty if open, so that copies get 0",
     ),
@@ -269,7 +271,7 @@ TABLE = (
         "prdc",
         our_density_coverage,
         lambda s: prdc_of(s, 5, "density", "coverage"),
-        single="distances as they are kept",
+        single="the distances kept",
         alike="k = 5",
     ),
     Cell(
@@ -279,7 +281,7 @@ TABLE = (
         lambda s: dgm_shares(s, 5, "density", "coverage"),
         alike="k = 5",
     ),
-    Cell("AuthPct", "dgm-eval", lambda s: gm.auth_pct(parts(s)[0], s[1]), dgm_auth_pct, single="all"),
+    Cell("AuthPct", "dgm-eval", lambda s: gm.auth_pct(parts(s)[0], s[1]), dgm_auth_pct, single="everything"),
     *ct_cells(),
     Cell(
         "C_T",

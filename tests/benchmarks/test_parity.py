@@ -22,6 +22,7 @@ FLOAT32 = {
     "dgm-eval": {"AuthPct", "fls"},
     "fls": {"fls"},
 }
+LARGE = {(10_000, 10), (10_000, 64), (2000, 2048), (10_000, 2048)}  # minutes each: may still be to be measured
 DIFFER = {  # what other packages are said to compute: no cell joins them unseen
     "kernel-rbf, sigma 10",
     "inception-score, n no multiple of 10",
@@ -67,16 +68,17 @@ def test_every_cell_holds_or_says_how_the_peer_differs(table):
     grid, rows = table
     for cell, n, d in grid:
         row = rows[cell.key(n, d)]
-        if cell.unless(n, d):
+        if row["holds"] in ("not run", "not yet"):
             continue
         relative = float(row["relative"])
-        assert float(row["ours"]) == pytest.approx(float(row["theirs"]), rel=max(relative * 1.1, 1e-9)) or cell.differs
         if cell.metric in DIFFER:
             assert (row["holds"], row["remark"][: len(cell.differs)]) == ("differs", cell.differs)
             assert relative > float(row["tolerance"])
         else:
             assert (row["holds"], cell.differs) == ("yes", ""), row
             assert relative <= float(row["tolerance"])
+            means = float(row["ours"]), float(row["theirs"])
+            assert means[0] == pytest.approx(means[1], rel=max(10 * float(row["tolerance"]), 1e-9))
 
 
 def test_a_cell_that_is_not_run_says_why_and_was_run_at_some_size(table):
@@ -84,7 +86,8 @@ def test_a_cell_that_is_not_run_says_why_and_was_run_at_some_size(table):
     for cell, n, d in grid:
         row, why = rows[cell.key(n, d)], cell.unless(n, d)
         assert (row["holds"] == "not run") == bool(why)
-        if why:
+        assert row["holds"] != "not yet" or (n, d) in LARGE
+        if row["holds"] in ("not run", "not yet"):
             assert (row["remark"], row["ours"], row["theirs"]) == (why, "", "")
             assert any(rows[cell.key(*size)]["ours"] for size in ((256, 10), (256, 64), (256, 2048)))
 
@@ -124,6 +127,7 @@ def test_what_stands_is_not_measured_again(parity, tmp_path, monkeypatch, capsys
     assert rows["m", "p", "256", "10"]["holds"] == "yes"
     assert rows["m", "p", "256", "2048"]["remark"] == "too wide"
     assert rows["other", "p", "256", "10"]["holds"] == "no"
+    assert rows["other", "p", "256", "64"]["holds"] == "not yet"
     monkeypatch.setattr(sys, "argv", [*command, "--again", "--only", "m"])
     cells.run(table, lambda n, d: (np.zeros((n, d)),), tmp_path / "t.csv", "about")
     assert measured == [256, 256]
