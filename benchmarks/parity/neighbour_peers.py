@@ -9,7 +9,9 @@ Peers are imported from folders of their own, never from the project's environme
 
     pip install --target PEERS --no-deps torch-fidelity prdc
     git clone https://github.com/layer6ai-labs/dgm-eval  (its package into PEERS)
-    python benchmarks/parity/neighbour_peers.py --peers PEERS [--n 256 2000 10000] [--d 10 64 2048]
+    OMP_NUM_THREADS=1 python benchmarks/parity/neighbour_peers.py --peers PEERS [--n 256 2000 10000] [--d 10 64 2048]
+
+A cell that stands in the table is not measured again, unless with --again; --only names metrics.
 
 ADM's evaluator needs TensorFlow 1; its rule (closed balls, k = 3, squared distances) is written out with scikit-learn's
 distances, as is Lopez-Paz & Oquab's leave-one-out 1-NN.
@@ -17,16 +19,17 @@ distances, as is Lopez-Paz & Oquab's leave-one-out 1-NN.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from cells import EXACT, SINGLE, Cell, Sets, features, run
+from cells import RESULTS, Cell, Sets, always, features, once, run
 
 import genmetrics as gm
 
-RESULTS = Path(__file__).resolve().parents[1] / "results" / "parity_neighbours.csv"
+TABLE_FILE = RESULTS / "parity_neighbours.csv"
+CT_MODES = {"copying": "compute_CTscore", "memorised": "compute_CTscore_mem", "collapse": "compute_CTscore_mode"}
+COMPONENTS = "its 64 principal components given to both"
 ALTERED = 0.05  # of the features' deviation: how far an altered copy lies from its original
 
 
@@ -96,11 +99,16 @@ def prdc_of(sets: Sets, k: int, *names: str) -> list[float]:
     return [float(found[name]) for name in names]
 
 
-def dgm_prdc(sets: Sets, k: int, *names: str, **options: Any) -> Any:
+@once
+def dgm_prdc(sets: Sets, k: int) -> dict[str, Any]:
+    """Precision, recall, density, coverage, and the realism of each sample."""
     from dgm_eval.metrics.prdc import compute_prdc
 
-    found = compute_prdc(*(x.astype(np.float64) for x in sets), nearest_k=k, **options)
-    return found[names[0]] if len(names) == 1 else [found[name] for name in names]
+    return compute_prdc(*(x.astype(np.float64) for x in sets), nearest_k=k, realism=True)
+
+
+def dgm_shares(sets: Sets, k: int, *names: str) -> list[float]:
+    return [dgm_prdc(sets, k)[name] for name in names]
 
 
 def dgm_auth_pct(sets: Sets) -> float:
@@ -110,15 +118,28 @@ def dgm_auth_pct(sets: Sets) -> float:
     return compute_authpct(train, generated)
 
 
-def narrowed(sets: Sets) -> list[np.ndarray]:
-    """Training, test and generated features as dgm-eval hands them on: 64 principal components of what is wider."""
+def narrowed(train: np.ndarray, test: np.ndarray, generated: np.ndarray) -> list[np.ndarray]:
+    """As dgm-eval hands them on: 64 principal components, those of the first set, of what is wider."""
     from dgm_eval.metrics.ct import preprcoess_ct
 
     np.random.seed(0)  # noqa: NPY002 - the state that the peer's scikit-learn draws from
-    return [x.astype(np.float64) for x in preprcoess_ct(*parts(sets))]
+    return [x.astype(np.float64) for x in preprcoess_ct(train, test, generated)]
 
 
-def dgm_ct(sets: Sets) -> float:
+def for_ct(sets: Sets, mode: str = "copying") -> Sets:
+    """Training, test and generated features, narrowed for what stands for the training set in that mode."""
+    train, test, generated = parts(sets)
+    if mode == "memorised":
+        generated, test, train = narrowed(generated, test, train)
+    elif mode == "collapse":
+        train, second, generated = narrowed(*np.array_split(test, 2), generated)
+        test = np.concatenate([train, second])
+    else:
+        train, test, generated = narrowed(train, test, generated)
+    return train, test, generated
+
+
+def dgm_ct(sets: Sets, mode: str = "copying") -> float:
     from dgm_eval.metrics import ct
     from scipy.stats import mannwhitneyu
 
@@ -126,25 +147,33 @@ def dgm_ct(sets: Sets) -> float:
         """SciPy tests columns one by one since 1.7, so that the peer's two-dimensional arrays would fail."""
         return mannwhitneyu(x.ravel(), y.ravel(), **options)
 
-    narrow = narrowed(sets)
+    narrow = for_ct(sets, mode)
     np.random.seed(0)  # noqa: NPY002 - its k-means then draws what ours draws
     with patch.object(ct, "mannwhitneyu", flat):
-        return ct.compute_CTscore(*narrow)
+        return getattr(ct, CT_MODES[mode])(*narrow)
 
 
-def our_ct_as_authors(sets: Sets) -> float:
+def our_ct_as_authors(sets: Sets, mode: str) -> float:
     """Nearest within the cell, and half a pair more in every U."""
-    found = gm.ct_score(*narrowed(sets), search="cell")
+    found = gm.ct_score(*for_ct(sets, mode), search="cell", mode=mode)
     kept = [cell for cell in found.cells if cell.z is not None]
     half = [0.5 / np.sqrt(c.test * c.generated * (c.test + c.generated + 1) / 12) for c in kept]
     return found.value + float(np.average(half, weights=[c.test for c in kept]))
 
 
+@once
 def sklearn_neighbours(sets: Sets, metric: str) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.neighbors import NearestNeighbors
 
     real, generated = (x.astype(np.float64) for x in sets)
     return NearestNeighbors(n_neighbors=5, algorithm="brute", metric=metric).fit(real).kneighbors(generated)
+
+
+@once
+def our_neighbours(sets: Sets, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and indices, as scikit-learn has them."""
+    found = gm.nearest_neighbours(sets[1], sets[0], k=5, metric=metric)
+    return found.distances, found.indices
 
 
 def sklearn_loo(sets: Sets) -> float:
@@ -156,109 +185,123 @@ def sklearn_loo(sets: Sets) -> float:
     return float((labels[nearest[:, 0]] == labels).mean())
 
 
-def neighbour_cells(ours: str, theirs: str) -> tuple[Cell, Cell]:
-    """Indices, which must be the very same, and distances."""
-    return tuple(
+def neighbour_cells(ours: str, theirs: str) -> list[Cell]:
+    """Indices, which must be the very same, and distances: all of them, one by one."""
+    return [
         Cell(
             f"nearest {what}, {ours}",
             "scikit-learn",
-            tolerance,
-            lambda s, part=what: getattr(gm.nearest_neighbours(s[1], s[0], k=5, metric=ours), part),
+            lambda s, part=part: our_neighbours(s, ours)[part],
             lambda s, part=part: sklearn_neighbours(s, theirs)[part],
-            remark,
+            alike="k = 5",
         )
-        for what, part, tolerance, remark in (
-            ("indices", 1, 0.0, "k = 5, equal one by one"),
-            ("distances", 0, EXACT, "k = 5, the largest difference"),
+        for part, what in enumerate(("distances", "indices"))
+    ]
+
+
+def empty_cell(n: int, d: int) -> str:
+    return "it refuses: a cell of its k-means holds none of 64 test images" if (n, d) == (256, 2048) else ""
+
+
+def ct_cells() -> list[Cell]:
+    """C_T and the two other questions that it answers with sets exchanged."""
+    return [
+        Cell(
+            f"C_T as the authors', {mode}",
+            "dgm-eval",
+            lambda s, mode=mode: our_ct_as_authors(s, mode),
+            lambda s, mode=mode: dgm_ct(s, mode),
+            alike=f'search="cell" and, added by the script, 0.5 in every U; {COMPONENTS}',
+            unless=empty_cell if mode == "collapse" else always,
         )
-    )  # pyright: ignore[reportReturnType]
+        for mode in CT_MODES
+    ]
+
+
+def narrow(n: int, d: int) -> str:
+    return "" if d > 64 else "it keeps all components of features as narrow as this"
 
 
 TABLE = (
-    Cell("precision, recall", "torch-fidelity", SINGLE, our_precision_recall, fidelity_prc, "k = 3; float32"),
-    Cell("precision, recall", "scikit-learn, ADM's rule", EXACT, our_precision_recall, adm_rule, "k = 3"),
+    Cell(
+        "precision, recall", "torch-fidelity", our_precision_recall, fidelity_prc, single="the distances", alike="k = 3"
+    ),
+    Cell("precision, recall", "scikit-learn, ADM's rule", our_precision_recall, adm_rule, alike="k = 3"),
     Cell(
         "precision, recall",
         "prdc",
-        SINGLE,
         our_precision_recall,
         lambda s: prdc_of(s, 3, "precision", "recall"),
-        "k = 3; open balls, which differ where distances are equal alone; float32",
+        single="the distances kept",
+        alike="k = 3; no two distances equal: its balls are open",
     ),
     Cell(
-        "precision of copies",
-        "prdc",
-        SINGLE,
-        lambda s: gm.precision_recall(*repeated(s)).precision,
-        lambda s: prdc_of(repeated(s), 3, "precision"),
-        "eight copies of every image: balls of radius 0 are empty if open, so that copies get 0",
-        differs=True,
-    ),
-    Cell(
-        "density, coverage",
-        "prdc",
-        SINGLE,
-        our_density_coverage,
-        lambda s: prdc_of(s, 5, "density", "coverage"),
-        "k = 5; float32",
-    ),
-    Cell(
-        "density, coverage",
+        "precision, recall",
         "dgm-eval",
-        EXACT,
-        our_density_coverage,
-        lambda s: dgm_prdc(s, 5, "density", "coverage"),
-        "k = 5",
+        our_precision_recall,
+        lambda s: dgm_shares(s, 3, "precision", "recall"),
+        alike="k = 3; no two distances equal: its balls are open",
     ),
     Cell(
         "realism",
         "dgm-eval",
-        EXACT,
         lambda s: gm.realism(*s),
-        lambda s: dgm_prdc(s, 3, "realism", realism=True),
-        "k = 3; the largest difference of all samples",
+        lambda s: dgm_prdc(s, 3)["realism"],
+        alike="k = 3; n even; every sample's",
     ),
     Cell(
         "realism, n odd",
         "dgm-eval",
-        EXACT,
         lambda s: gm.realism(*without_last(s)),
-        lambda s: dgm_prdc(without_last(s), 3, "realism", realism=True),
-        "it leaves out the ball of median radius, which an odd n has: samples nearest to that one differ",
-        differs=True,
+        lambda s: dgm_prdc(without_last(s), 3)["realism"],
+        alike="k = 3; every sample's",
+        differs="it leaves out the ball of median radius, which an odd n has: samples nearest to that one differ",
     ),
-    Cell("AuthPct", "dgm-eval", SINGLE, lambda s: gm.auth_pct(parts(s)[0], s[1]), dgm_auth_pct, "float32"),
     Cell(
-        "C_T as the authors'",
-        "dgm-eval",
-        EXACT,
-        our_ct_as_authors,
-        dgm_ct,
-        "search within cells, 0.5 more in every U; its 64 principal components given to both",
+        "precision of copies",
+        "prdc",
+        lambda s: gm.precision_recall(*repeated(s)).precision,
+        lambda s: prdc_of(repeated(s), 3, "precision"),
+        single="the distances kept",
+        alike="k = 3",
+        differs="eight copies of every image: balls of radius 0 are empty if open, so that copies get 0",
     ),
+    Cell(
+        "density, coverage",
+        "prdc",
+        our_density_coverage,
+        lambda s: prdc_of(s, 5, "density", "coverage"),
+        single="the distances kept",
+        alike="k = 5",
+    ),
+    Cell(
+        "density, coverage",
+        "dgm-eval",
+        our_density_coverage,
+        lambda s: dgm_shares(s, 5, "density", "coverage"),
+        alike="k = 5",
+    ),
+    Cell("AuthPct", "dgm-eval", lambda s: gm.auth_pct(parts(s)[0], s[1]), dgm_auth_pct, single="everything"),
+    *ct_cells(),
     Cell(
         "C_T",
         "dgm-eval",
-        EXACT,
-        lambda s: gm.ct_score(*narrowed(s)).value,
+        lambda s: gm.ct_score(*for_ct(s)).value,
         dgm_ct,
-        "the authors' code adds 0.5 to every U and searches within the cell, the paper does neither",
-        differs=True,
+        alike=COMPONENTS,
+        differs="the authors' code adds 0.5 to every U and searches within the cell, the paper does neither",
     ),
     Cell(
         "C_T of all features",
         "dgm-eval",
-        EXACT,
         lambda s: gm.ct_score(*parts(s)).value,
         dgm_ct,
-        "it keeps 64 principal components of wider features",
-        differs=True,
-        narrowest=65,
+        differs="it keeps 64 principal components of wider features",
+        unless=narrow,
     ),
     Cell(
         "1-NN accuracy",
         "scikit-learn, leave one out",
-        EXACT,
         lambda s: gm.classifier_two_sample(*s).accuracy,
         sklearn_loo,
     ),
@@ -269,4 +312,4 @@ TABLE = (
 
 
 if __name__ == "__main__":
-    run(TABLE, with_copies, RESULTS, __doc__)
+    run(TABLE, with_copies, TABLE_FILE, __doc__)

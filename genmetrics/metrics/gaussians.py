@@ -58,7 +58,7 @@ class Gaussian:
 
     @property
     def total_variance(self) -> float:
-        return float((self.factor**2).sum() if self.few else np.trace(self.covariance))
+        return float(np.einsum("ij,ij->", self.factor, self.factor) if self.few else np.trace(self.covariance))
 
     @property
     def largest_rank(self) -> int:
@@ -66,15 +66,16 @@ class Gaussian:
 
 
 def squared_singular_values(a: Gaussian, b: Gaussian) -> NDArray[np.float64] | None:
-    """Squares of those singular values of F1^T F2 that are not known to be 0; None where F1^T F2 itself is as cheap.
+    """Squares of those singular values of F1^T F2 that are not known to be 0; None where a covariance is singular.
 
     They are the eigenvalues of F1^T S2 F1, symmetric and, with F1 the Cholesky factor or the centred sample, no wider
     than the smaller set's rank.
     """
-    if a.few and b.few:
-        return None
-    if b.few:
+    if b.few and not (a.few and a.largest_rank <= b.largest_rank):
         a, b = b, a
+    if b.few:
+        cross = a.factor.T @ b.factor
+        return np.linalg.eigvalsh(cross @ cross.T)[-a.largest_rank :].clip(min=0)
     both = b.moments.varying if a.few else a.moments.varying & b.moments.varying
     rank = min(a.largest_rank, b.largest_rank, int(both.sum()))
     if rank == 0:
@@ -118,7 +119,7 @@ def not_too_large(x: NDArray[Any], name: str) -> NDArray[Any]:
     Raises:
         DataError: they are not.
     """
-    largest = max(float(np.abs(block).max()) for block in blocks(x))
+    largest = max(float(max(block.max(), -block.min())) for block in blocks(x))
     if largest > LARGEST:
         raise DataError(f"{name}: features of up to {largest:.3g}, whose squares overflow float64; scale them down")
     return x
@@ -132,7 +133,9 @@ def data_factor(x: NDArray[Any], mean: NDArray[np.float64]) -> NDArray[np.float6
     """
     n, d = x.shape
     if n <= d:
-        return (x - mean).T / np.sqrt(n - 1)
+        centred = x - mean
+        centred *= 1 / np.sqrt(n - 1)
+        return centred.T
     triangle = np.empty((0, d))
     for block in blocks(x, max(4096, 2 * d)):
         triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, block - mean]), mode="r"))

@@ -74,6 +74,33 @@ def test_rounding_of_the_fast_route_stays_below_its_bound(seed, decades, d):
     assert abs(fast - exact) <= rounding_of_roots(squared) + summing
 
 
+@given(st.integers(0, 10**6), st.floats(0, 14), st.integers(2, 6), st.integers(2, 6))
+@settings(deadline=None, max_examples=60)
+def test_rounding_of_the_route_for_few_images_stays_below_its_bound(seed, decades, n, m):
+    """The same with fewer images than features: the cross-Gram matrix, squared."""
+    d = 7
+    spread = np.logspace(0, -decades / 2, d)
+    real, generated = sample(n, d, seed) * spread, sample(m, d, seed + 1) * spread[::-1]
+    a, b = fitted(real), fitted(generated)
+    squared = squared_singular_values(a, b)
+    assert squared is not None
+    assert len(squared) == min(n, m) - 1
+    fast = ((a.mean - b.mean) ** 2).sum() + a.total_variance + b.total_variance - 2 * np.sqrt(squared).sum()
+    exact = slow.frechet_distance(real, generated)
+    summing = 8 * d * np.finfo(float).eps * (a.total_variance + b.total_variance + exact)
+    assert abs(fast - exact) <= rounding_of_roots(squared) + summing
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-12, 1e-9, 1e-6])
+def test_distance_of_few_images_that_nearly_repeat_agrees_with_50_digit_arithmetic(noise):
+    """Half of each set are its other images but for noise, so that singular values of the cross-Gram matrix vanish."""
+    real, generated = (1 + 1e-3 * sample(8, 12, seed) for seed in (1, 2))
+    for x in (real, generated):
+        x[4:] = x[:4] + noise * np.random.default_rng(0).normal(size=(4, 12))
+    generated = real + 1e-3 * (generated - real)  # near the null, where the roots cancel the variances
+    assert frechet_distance(real, generated) == pytest.approx(slow.frechet_distance(real, generated), rel=1e-8)
+
+
 def test_the_exact_route_gives_the_same_distance_and_influences(monkeypatch):
     real, generated = pair((60, 50, 6))
     fast, of_real, of_generated = frechet_influence(fitted(real), fitted(generated))
