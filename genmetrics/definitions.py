@@ -1,0 +1,66 @@
+"""What each metric's definition says it does under each damage, written down before any value was looked at.
+
+A claim is about the expected value, as the damage gets stronger. Where the definition is silent (an Inception score of
+noise depends on what the classifier makes of it) there is none.
+"""
+
+from __future__ import annotations
+
+CLAIMS = {
+    "+": "rises",
+    "-": "falls",
+    "=": "stays",
+    ">": "never falls",
+    "<": "never rises",
+    ".": "",
+}
+DAMAGES = (
+    "gaussian-noise",
+    "uniform-noise",
+    "blur",
+    "jpeg",
+    "modes-dropped",
+    "class-imbalance",
+    "class-collapse",
+    "duplication",
+    "memorised",
+    "small-n",
+)
+# A distance of distributions is least where they are equal; one whose estimate is biased by few images rises when they
+# are left out or repeated, an unbiased one only when they are repeated. Training copies are real images to whatever
+# does not look at the training set. Means over the samples do not see which of them are missing.
+TABLE = {
+    #                            gauss unif blur jpeg  modes imbal coll dupl  memo n
+    "frechet":                  "+     +    +    +     +     +     +    +     =    +",
+    "kernel":                   "+     +    +    +     +     +     +    +     =    =",
+    "inception-score":          ".     .    .    .     -     -     >    -     =    -",
+    "ddm":                      "+     +    +    +     +     +     +    +     =    +",
+    "ddm-relative":             "+     +    +    +     +     +     +    +     -    +",
+    "ddm-variational-kl":       "+     +    +    +     +     +     +    +     =    +",
+    "parzen":                   ".     .    .    .     -     -     -    -     -    -",
+    "frechet-infinity":         "+     +    +    +     +     +     +    +     =    =",
+    "sfid":                     "+     +    +    +     +     +     +    +     =    +",
+    "frechet-intra-class":      "+     +    +    +     .     .     +    +     =    +",
+    "kernel-rbf":               "+     +    +    +     +     +     +    +     =    =",
+    "inception-score-infinity": ".     .    .    .     -     -     >    -     =    =",
+    "vendi":                    ".     .    .    .     -     -     -    -     =    -",
+    "rke":                      ".     .    .    .     -     -     -    -     =    -",
+    "sliced-wasserstein":       "+     +    +    +     +     +     +    +     =    +",
+    "mifid":                    ".     .    .    .     +     +     +    +     -    +",
+    "fls":                      "-     -    -    -     -     -     -    -     -    -",
+    "prd-f8":                   "-     -    -    -     -     -     -    -     =    -",
+    "prd-f1-8":                 "-     -    -    -     .     .     .    .     =    .",
+    "ms-ssim":                  "-     -    .    .     .     =     +    +     =    =",
+    "precision":                "-     -    -    -     >     >     =    =     =    =",
+    "recall":                   ".     .    .    .     -     .     -    -     =    .",
+    "density":                  "-     -    .    .     =     =     =    =     =    =",
+    "coverage":                 "-     -    -    -     -     -     -    -     =    -",
+    "two-sample":               "+     +    +    +     +     +     +    +     =    =",
+    "auth-pct":                 ">     >    >    >     .     .     =    =     -    =",
+    "ct-score":                 "+     +    +    +     .     .     =    =     -    =",
+}  # fmt: skip
+
+
+def claim(metric: str, damage: str) -> str:
+    """One of CLAIMS' words; "" where the definition says nothing."""
+    return CLAIMS[dict(zip(DAMAGES, TABLE[metric].split(), strict=True))[damage]]
