@@ -13,22 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmetrics._checks import DataError, UnsuitableError, count, unknown_name
+from genmetrics._checks import DataError, UnsuitableError, unknown_name
 from genmetrics.asked import lacking, refuse_what_it_lacks, wanted_outputs, writable_folder
-from genmetrics.damage import DAMAGES, Pool
+from genmetrics.damage import DAMAGES
 from genmetrics.evaluation import estimate_of
 from genmetrics.extractors import DEFAULT, Extractor, find_extractor
-from genmetrics.features import Progress, features_of, silent
+from genmetrics.features import Progress, silent
 from genmetrics.metrics import METRICS, find_metric
+from genmetrics.parts import Network, Parts
 from genmetrics.records import write_together
 from genmetrics.sides import Side
 from genmetrics.sources import ImageSet, open_images
 
-PARTS = ("real", "train", "generated")  # disjoint thirds of the images
-MOST = 2000  # images in each part, unless asked otherwise
-FEWEST = 60
-NOISE = 3.0  # an answer: a value that moves by this many standard errors (of the undamaged value)
-MOVED = 0.1  # or, without a standard error, by this share of itself
+DRAWS = 10  # other parts of the undamaged images: how far a value moves for no reason
+NOISE = 3.0  # an answer: a value that moves by this many of their standard deviations
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,9 @@ class Measured:
     damage: str
     strength: float
     value: float
-    low: float | None
+    low: float | None  # 95% interval of the metric's own
     high: float | None
+    noise: float | None  # standard deviation of the value of as many undamaged images, over other draws
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,8 @@ class Answer:
 
     metric: str
     damage: str
-    verdict: str  # "worse", "better" or "blind": does not move
+    verdict: str  # "worse", "better" or "blind": does not move by more than its noise
+    seen_from: float | None  # weakest strength at which it moves so
     monotone: bool  # each step in the direction of the verdict, but for the noise of the values
     undamaged: float
     at_most: float  # value at the greatest strength
@@ -100,56 +100,47 @@ def sensitivity(
     out: str | Path | None = None,
     *,
     weights: str | Path | None = None,
+    draws: int = DRAWS,
     progress: Progress = silent,
 ) -> Panel:
     """Run metrics over damage of rising strength to real images.
 
     The images are cut at random into three disjoint parts: a reference, a training set, and the part that is damaged
     and stands for generated images. At strength 0 it is real data, so each curve starts at what perfect samples get.
+    How far a value moves for no reason is measured on other cuts of the same images, undamaged.
 
     Args:
         real: at least 180 real images of one size, with classes where damage by class is wanted; see `open_images`.
         metrics: names from METRICS; None takes all that the extractor and the images serve.
         extractor: as for `evaluate`.
         damages: names from DAMAGES; None takes all (without classes: all that need none).
-        n_images: images in each part; None takes a third of all, at most 2,000.
+        n_images: images in each part, at least 60; None takes a third of all, at most 2,000.
         labels: class of each image, replacing those of the source.
         seed: fixes the parts, the damage and every other random choice.
         intervals: give 95% intervals where the metrics have them.
         device, weights: for the network.
         out: a folder for sensitivity.html, .csv, .json and a picture of each metric.
+        draws: other cuts that the noise is measured on, at least 2.
         progress: called as progress(items, label, total); yields the items.
 
     Returns:
-        The panel: `.values`, `.answers` (worse, better or blind), `.left_out`.
+        The panel: `.values`, `.answers` (worse, better or blind, from which strength on), `.left_out`.
 
     Raises:
         DataError: an input cannot be used; the message says which, and what to do.
     """
+    if draws < 2:
+        raise ValueError(f"draws must be at least 2, got {draws}")
     chosen = None if metrics is None else [name for name in dict.fromkeys(metrics) if find_metric(name)]
     folder = None if out is None else writable_folder(out)
-    network = find_extractor(
-        DEFAULT if extractor is None else extractor, device, weights, outputs=wanted_outputs(chosen or [])
-    )
-    refuse_what_it_lacks(chosen, network)
+    found = DEFAULT if extractor is None else extractor
+    network = Network(find_extractor(found, device, weights, outputs=wanted_outputs(chosen or [])))
+    refuse_what_it_lacks(chosen, network.extractor)
     opened = open_images(real, "real", labels=labels)
     kinds = chosen_damages(damages, opened)
-    pool, sides = parts_of(opened, network, n_images, seed)
-    if chosen is None:
-        outputs = sides["real"].features.outputs
-        chosen = [name for name, row in METRICS.items() if not lacking(row, outputs)]
-    steps = [(kind, strength) for kind in kinds for strength in DAMAGES[kind].strengths]
-    values, left_out, undamaged = [], {}, {}
-    for kind, strength in progress(steps, "damage", len(steps)):
-        random = np.random.default_rng((seed, list(DAMAGES).index(kind)))
-        if strength == 0 and undamaged:
-            found = undamaged
-        else:
-            images, of_images = DAMAGES[kind].apply(pool, strength, random)
-            found, why = measured({**sides, "generated": side_of(images, of_images, network)}, chosen, seed, intervals)
-            left_out.update({(name, kind): reason for name, reason in why.items()})
-            undamaged = undamaged or found
-        values += [Measured(name, kind, float(strength), *numbers) for name, numbers in found.items()]
+    parts = Parts.of(opened, network, n_images, seed)
+    chosen = served(chosen, parts, network)
+    values, left_out = curves(kinds, chosen, parts, network, seed, intervals, draws, progress)
     if not values:
         raise DataError("no metric could be computed: " + "; ".join(dict.fromkeys(left_out.values())))
     panel = Panel(
@@ -157,12 +148,13 @@ def sensitivity(
         tuple(answers_of(values)),
         {
             "images": opened.summary(),
-            "images_in_each_part": len(pool.images),
-            "extractor": network.name,
-            "weights_sha256": network.weights_sha256,
+            "images_in_each_part": len(parts.pool.images),
+            "extractor": network.extractor.name,
+            "weights_sha256": network.extractor.weights_sha256,
             "seed": seed,
+            "draws": draws,
         },
-        tuple(f"{name} at {kind}: {reason}" for (name, kind), reason in left_out.items()),
+        tuple(f"{name}: {reason}" for name, reason in left_out.items()),
     )
     if folder is not None:
         write(panel, folder)
@@ -185,33 +177,64 @@ def chosen_damages(damages: Iterable[str] | None, opened: ImageSet) -> list[str]
     return [name for name in asked if opened.labels is not None or not DAMAGES[name].by_class]
 
 
-def parts_of(opened: ImageSet, network: Extractor, n: int | None, seed: int) -> tuple[Pool, dict[str, Side]]:
-    """The images to damage, and the reference and the training set as sides."""
-    if len(opened.sizes) > 1:
-        raise DataError(f"real: images have {len(opened.sizes)} sizes, but damage needs one; resize them first")
-    n = min(opened.n // 3, MOST) if n is None else n
-    if n < FEWEST or 3 * n > opened.n:
-        raise DataError(
-            f"real: {count(opened.n, 'image')} cannot make three parts of {max(n, FEWEST)}; "
-            f"at least {3 * FEWEST} images are needed"
-        )
-    order = np.random.default_rng(seed).permutation(opened.n)
-    rows = {name: np.sort(order[i * n : (i + 1) * n]) for i, name in enumerate(PARTS)}
-    images = {name: np.stack(opened.take(rows[name])) for name in PARTS}
-    labels = {name: None if opened.labels is None else opened.labels[rows[name]] for name in PARTS}
-    sides = {name: side_of(images[name], labels[name], network) for name in ("real", "train")}
-    return Pool(images["generated"], labels["generated"], images["train"], labels["train"]), sides
+def served(chosen: list[str] | None, parts: Parts, network: Network) -> list[str]:
+    """The metrics asked for, or all that the network and the images serve.
+
+    Raises:
+        DataError: the network lacks an output that one asked for needs.
+    """
+    outputs = parts.union.features.outputs
+    if chosen is not None:
+        refuse_what_it_lacks(chosen, network.extractor, outputs)
+        return chosen
+    return [name for name, row in METRICS.items() if not lacking(row, outputs)]
 
 
-def side_of(images: NDArray[np.uint8], labels: NDArray[np.int64] | None, network: Extractor) -> Side:
-    opened = open_images(images, "images", labels=labels)
-    return Side.of(opened, features_of(opened, network, cache=False))
+def curves(
+    kinds: Sequence[str],
+    chosen: Sequence[str],
+    parts: Parts,
+    network: Network,
+    seed: int,
+    intervals: bool,
+    draws: int,
+    progress: Progress,
+) -> tuple[list[Measured], dict[str, str]]:
+    """Every value; and "metric at damage" -> why there is none from some strength on."""
+    steps = [(kind, strength) for kind in kinds for strength in DAMAGES[kind].strengths]
+    found: dict[tuple[str, float], Values] = {}
+    sizes: dict[tuple[str, float], int] = {}
+    left_out: dict[str, str] = {}
+    undamaged = None
+    for kind, strength in progress(steps, "damage", len(steps)):
+        if strength == 0 and undamaged is not None:
+            found[kind, strength], sizes[kind, strength] = undamaged, len(parts.pool.images)
+            continue
+        random = np.random.default_rng((seed, list(DAMAGES).index(kind)))
+        side = network.side(*DAMAGES[kind].apply(parts.pool, strength, random))
+        found[kind, strength], why = measured({**parts.sides, "generated": side}, chosen, seed, intervals)
+        sizes[kind, strength] = len(side)
+        undamaged = undamaged or found[kind, strength]
+        for name, reason in why.items():
+            where = f"{name} at {kind}" + (f" from {strength:g}" if strength else "")
+            if not any(key.startswith(f"{name} at {kind}") for key in left_out):
+                left_out[where] = reason
+    noise = noises(sorted(set(sizes.values())), chosen, parts, seed, draws, progress)
+    values = [
+        Measured(name, kind, float(strength), *numbers, noise[sizes[kind, strength]].get(name))
+        for (kind, strength), numbers_of in found.items()
+        for name, numbers in numbers_of.items()
+    ]
+    return values, left_out
+
+
+Values = dict[str, tuple[float, float | None, float | None]]  # metric -> value, low, high
 
 
 def measured(
     sides: dict[str, Side], chosen: Sequence[str], seed: int, intervals: bool
-) -> tuple[dict[str, tuple[float, float | None, float | None]], dict[str, str]]:
-    """metric -> value, low, high; and metric -> why it could not be computed."""
+) -> tuple[Values, dict[str, str]]:
+    """The values; and metric -> why it could not be computed."""
     found, left_out = {}, {}
     for name in chosen:
         try:
@@ -223,31 +246,50 @@ def measured(
     return found, left_out
 
 
+def noises(
+    sizes: Sequence[int], chosen: Sequence[str], parts: Parts, seed: int, draws: int, progress: Progress
+) -> dict[int, dict[str, float]]:
+    """Number of generated images -> metric -> standard deviation of its value over other cuts of the images."""
+    steps = [(m, draw) for m in sizes for draw in range(draws)]
+    drawn: dict[int, dict[str, list[float]]] = {m: {} for m in sizes}
+    for m, draw in progress(steps, "noise", len(steps)):
+        sides = parts.redrawn(m, np.random.default_rng((seed, len(DAMAGES), draw)))
+        for name, (value, _, _) in measured(sides, chosen, seed, intervals=False)[0].items():
+            drawn[m].setdefault(name, []).append(value)
+    return {
+        m: {name: float(np.std(values, ddof=1)) for name, values in of_size.items() if len(values) > 1}
+        for m, of_size in drawn.items()
+    }
+
+
 def answers_of(values: Sequence[Measured]) -> Iterable[Answer]:
     """What each metric makes of each damage."""
-    curves: dict[tuple[str, str], list[Measured]] = {}
+    by_curve: dict[tuple[str, str], list[Measured]] = {}
     for each in values:
-        curves.setdefault((each.metric, each.damage), []).append(each)
-    for (metric, damage), curve in curves.items():
-        start, end = curve[0], curve[-1]
-        reach = noise_of(start)
-        moves = badness([each.value for each in curve], METRICS[metric].better)
-        verdict = "blind" if np.abs(moves).max() <= reach else "worse" if moves[-1] > 0 else "better"
-        signed = moves if verdict == "worse" else -moves
-        steps = np.diff(signed) if verdict != "blind" else np.zeros(1)
-        yield Answer(metric, damage, verdict, bool((steps >= -reach).all()), start.value, end.value)
+        by_curve.setdefault((each.metric, each.damage), []).append(each)
+    return [answer_of(curve) for curve in by_curve.values() if len(curve) > 1]
 
 
-def noise_of(undamaged: Measured) -> float:
-    """By how much a value may differ from the undamaged one without meaning anything."""
-    if undamaged.low is None or undamaged.high is None:
-        return MOVED * abs(undamaged.value)
-    return NOISE * (undamaged.high - undamaged.low) / (2 * 1.96)
+def answer_of(curve: Sequence[Measured]) -> Answer:
+    """What a metric makes of one damage."""
+    start, end = curve[0], curve[-1]
+    values = np.array([each.value for each in curve])
+    reach = np.array([NOISE * (each.noise or 0.0) for each in curve])
+    moves = badness(values, METRICS[start.metric].better)
+    beyond = np.abs(moves) > reach
+    verdict, seen_from, monotone = "blind", None, True
+    if beyond.any():
+        telling = len(moves) - 1 if beyond[-1] else int(np.where(beyond, np.abs(moves), 0).argmax())
+        sign = np.sign(moves[telling])
+        verdict = "worse" if sign > 0 else "better"
+        seen_from = curve[int((beyond & (np.sign(moves) == sign)).argmax())].strength
+        monotone = bool((np.diff(sign * moves) >= -reach[1:]).all())
+    return Answer(start.metric, start.damage, verdict, seen_from, monotone, start.value, end.value)
 
 
-def badness(values: Sequence[float], better: str) -> NDArray[np.float64]:
+def badness(values: NDArray[np.float64], better: str) -> NDArray[np.float64]:
     """How much worse each value is than the first; where the value should be real data's, any distance from it."""
-    moved = np.asarray(values, dtype=np.float64) - values[0]
+    moved = values - values[0]
     if better == "closer to real":
         return np.abs(moved)
     return -moved if better == "higher" else moved

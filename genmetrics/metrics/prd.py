@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genmetrics._checks import as_features, same_width
+from genmetrics._checks import DataError, as_features, same_width
+from genmetrics.kernels.close_pairs import remembered
 from genmetrics.records import Estimate
 
 CLUSTERS, RUNS, ANGLES = 20, 10, 1001  # the authors'
@@ -48,15 +50,25 @@ def prd(real: Any, generated: Any, clusters: int = CLUSTERS, runs: int = RUNS, s
     x, y = as_features(real, "real"), as_features(generated, "generated")
     same_width(x.shape[1], y.shape[1])
     n = min(len(x), len(y))
-    random = np.random.default_rng(seed)
-    x, y = (part if len(part) == n else part[random.permutation(len(part))[:n]] for part in (x, y))
-    union = np.concatenate([x, y]).astype(np.float64)
-    if clusters > len(union):
-        raise ValueError(f"clusters must be at most the {len(union)} images, got {clusters}")
-    precision, recall = np.mean([curve(*shares(union, n, clusters, seed + run)) for run in range(runs)], axis=0)
+    if clusters > 2 * n:
+        raise DataError(f"{clusters} clusters need {math.ceil(clusters / 2)} images on each side, got {n}")
+    precision, recall = mean_curve(x, y, clusters, runs, seed)
     return PrecisionRecallCurve(
         precision, recall, best_f_score(precision, recall, BETA), best_f_score(precision, recall, 1 / BETA)
     )
+
+
+@remembered
+def mean_curve(
+    x: NDArray[Any], y: NDArray[Any], clusters: int, runs: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The curve as the mean over runs of the clustering; both F-scores share it."""
+    n = min(len(x), len(y))
+    random = np.random.default_rng(seed)
+    x, y = (part if len(part) == n else part[random.permutation(len(part))[:n]] for part in (x, y))
+    union = np.concatenate([x, y]).astype(np.float64)
+    precision, recall = np.mean([curve(*shares(union, n, clusters, seed + run)) for run in range(runs)], axis=0)
+    return precision, recall
 
 
 def shares(

@@ -17,7 +17,7 @@ FLOORS = (
     ("__main__",),
     ("cli",),
     ("commands",),
-    ("demo", "demo_text", "panel"),
+    ("demo", "demo_text", "panel", "parts"),
     ("evaluation",),
     ("gallery", "cautions", "asked", "leaderboard"),
     ("reports",),

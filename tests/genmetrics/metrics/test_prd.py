@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genmetrics._checks import DataError
 from genmetrics.metrics.prd import best_f_score, curve, prd
 
 
@@ -72,5 +73,5 @@ def test_of_unequal_sets_as_many_are_drawn():
 
 
 def test_fewer_images_than_clusters_are_refused():
-    with pytest.raises(ValueError, match="at most the 8 images, got 20"):
+    with pytest.raises(DataError, match="20 clusters need 10 images on each side, got 4"):
         prd(normal(4, 1), normal(4, 2))

@@ -6,6 +6,9 @@ noise depends on what the classifier makes of it) there is none.
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 CLAIMS = {
     "+": "rises",
     "-": "falls",
@@ -61,6 +64,31 @@ TABLE = {
 }  # fmt: skip
 
 
-def claim(metric: str, damage: str) -> str:
+def says(metric: str, damage: str) -> str:
     """One of CLAIMS' words; "" where the definition says nothing."""
     return CLAIMS[dict(zip(DAMAGES, TABLE[metric].split(), strict=True))[damage]]
+
+
+def holds(
+    word: str,
+    moves: NDArray[np.float64],
+    steps: NDArray[np.float64],
+    reach: NDArray[np.float64],
+    slack: NDArray[np.float64],
+) -> bool | None:
+    """Whether values at rising strength do what a word of CLAIMS says; None for "".
+
+    Args:
+        word: "rises": no step down, and the last value above the first; "stays": no value moves; ...
+        moves: (k,) value less that without damage, the first of which is 0.
+        steps: (k - 1,) value less the one before.
+        reach, slack: (k,), (k - 1,) how far a move or a step may go for no reason.
+    """
+    if word == "":
+        return None
+    sign = -1.0 if word in ("falls", "never falls") else 1.0
+    if word in ("rises", "falls"):
+        return bool((sign * steps >= -slack).all() and sign * moves[-1] > reach[-1])
+    if word == "stays":
+        return bool((np.abs(moves) <= reach).all())
+    return bool((sign * moves <= reach).all() if word == "never rises" else (moves >= -reach).all())
