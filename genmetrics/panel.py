@@ -73,6 +73,11 @@ class Panel:
         return list(dict.fromkeys(each.metric for each in self.values))
 
     @property
+    def better(self) -> dict[str, str]:
+        """metric -> "lower", "higher" or "closer to real"."""
+        return {metric: METRICS[metric].better for metric in self.metrics}
+
+    @property
     def damages(self) -> list[str]:
         return list(dict.fromkeys(each.damage for each in self.values))
 
@@ -299,15 +304,15 @@ def write(panel: Panel, folder: Path) -> None:
     """sensitivity.html, .csv, .json, and METRIC.svg for each metric, all or none."""
     from genmetrics.reports import panel as report
 
-    curves = report.curves_of(panel, METRICS, DAMAGES)
-    pictures = {f"{name}.svg": report.picture(drawn) for name, drawn in curves.items()}
-    page = report.render(panel, curves, METRICS)
+    drawn_curves = report.curves_of(panel, METRICS, DAMAGES)
+    pictures = {name: report.picture(drawn, NOISE) for name, drawn in drawn_curves.items()}
+    page = report.render(panel, METRICS, DAMAGES, pictures)
     write_together(
         folder,
         {
             "sensitivity.html": page.encode(errors="replace"),
             "sensitivity.csv": panel.as_csv().encode(),
             "sensitivity.json": panel.as_json().encode(),
-            **pictures,
+            **{f"{name}.svg": drawn for name, drawn in pictures.items()},
         },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 from genmetrics.records import Picture
 from genmetrics.reports import wording
 from genmetrics.reports.html import template
-from genmetrics.reports.plots import MUTED, REAL, SAMPLES, figure, svg
+from genmetrics.reports.plots import MUTED, REAL, RULE, SAMPLES, figure, svg
 
 COLUMNS = 5  # plots beside each other
 WIDTH, HEIGHT = 2.1, 1.75  # inches of one
-VERDICTS = {"worse": "sees it", "blind": "blind", "better": "says better"}
+PAPER = "#fcfbf8"  # behind the curves, so that they are read on a dark screen too
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ class Curve:
     values: list[float]
     lows: list[float | None]
     highs: list[float | None]
-    verdict: str
+    noise: list[float]
+    verdict: str  # "worse", "blind", "better"
+    said: str  # in words
 
 
 def curves_of(panel: Any, metrics: Mapping[str, Any], damages: Mapping[str, Any]) -> dict[str, list[Curve]]:
     """metric -> its curve under each damage."""
-    verdicts = {(answer.metric, answer.damage): answer.verdict for answer in panel.answers}
+    answers = {(answer.metric, answer.damage): answer for answer in panel.answers}
     curves: dict[str, list[Curve]] = {}
     for metric in panel.metrics:
         for damage in panel.damages:
@@ -47,14 +50,26 @@ def curves_of(panel: Any, metrics: Mapping[str, Any], damages: Mapping[str, Any]
                     values=[point.value for point in points],
                     lows=[point.low for point in points],
                     highs=[point.high for point in points],
-                    verdict=verdicts[metric, damage],
+                    noise=[point.noise or 0.0 for point in points],
+                    verdict=answers[metric, damage].verdict,
+                    said=said(answers[metric, damage]),
                 )
                 curves.setdefault(metric, []).append(drawn)
     return curves
 
 
-def picture(curves: list[Curve]) -> bytes:
-    """One metric's curves as small multiples on one scale, SVG; grey where the metric is blind."""
+def said(answer: Any) -> str:
+    """A verdict in words: 'from 3.5' is the weakest strength that is seen."""
+    if answer.verdict == "blind":
+        return "blind"
+    return f"{'better ' if answer.verdict == 'better' else ''}from {answer.seen_from:g}"
+
+
+def picture(curves: list[Curve], reach: float) -> bytes:
+    """One metric's curves as small multiples on one scale, SVG; grey where the metric is blind.
+
+    `reach` times the noise around the value without damage is a grey band: what stays within it is not seen.
+    """
     rows = -(-len(curves) // COLUMNS)
     values = [x for c in curves for x in (*c.values, *c.lows, *c.highs) if x is not None]
     room = 0.06 * (max(values) - min(values) or 1.0)
@@ -64,36 +79,50 @@ def picture(curves: list[Curve]) -> bytes:
             colour = REAL if curve.verdict == "blind" else SAMPLES
             low = [v if x is None else x for x, v in zip(curve.lows, curve.values, strict=True)]
             high = [v if x is None else x for x, v in zip(curve.highs, curve.values, strict=True)]
+            band = reach * np.array(curve.noise)
+            axes.fill_between(
+                curve.strengths, curve.values[0] - band, curve.values[0] + band, color=RULE, alpha=0.5, linewidth=0
+            )
             axes.axhline(curve.values[0], color=REAL, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
-            axes.fill_between(curve.strengths, low, high, color=colour, alpha=0.2, linewidth=0)
+            if low != high:
+                axes.fill_between(curve.strengths, low, high, color=colour, alpha=0.2, linewidth=0)
             axes.plot(curve.strengths, curve.values, "-o", color=colour, markersize=3, linewidth=1.4)
             axes.set_ylim(min(values) - room, max(values) + room)
-            axes.set_title(f"{curve.title}: {VERDICTS[curve.verdict]}", fontsize=8, pad=4)
+            axes.set_title(f"{curve.title}: {curve.said}", fontsize=8, pad=4)
             axes.set_xlabel(curve.unit, fontsize=7)
             axes.tick_params(labelsize=7, length=2)
             if i % COLUMNS:
                 axes.tick_params(labelleft=False)
             axes.set_xticks(np.unique([curve.strengths[0], curve.strengths[-1]]))
             axes.tick_params(axis="x", colors=MUTED)
-        return svg(drawn)
+        return on_paper(svg(drawn))
 
 
-def render(panel: Any, curves: Mapping[str, list[Curve]], metrics: Mapping[str, Any]) -> str:
+def on_paper(drawn: bytes) -> bytes:
+    """An SVG with a background, its coordinates to a hundredth of a point."""
+    start = drawn.index(b">") + 1
+    paper = f'<rect width="100%" height="100%" fill="{PAPER}"/>'.encode()
+    return re.sub(rb"\d+\.\d{3,}", lambda found: b"%.2f" % float(found[0]), drawn[:start] + paper + drawn[start:])
+
+
+def render(
+    panel: Any,
+    metrics: Mapping[str, Any],
+    damages: Mapping[str, Any],
+    pictures: Mapping[str, bytes],
+) -> str:
     """The page, as HTML text."""
-    verdicts = {(answer.metric, answer.damage): answer for answer in panel.answers}
-    titles = {damage: damage.replace("-", " ") for damage in panel.damages}
+    answers = {(answer.metric, answer.damage): answer for answer in panel.answers}
+    titles = {damage: (damages[damage].title, damages[damage].unit) for damage in panel.damages}
     return template("panel.html.j2").render(
         made_with=panel.made_with,
         left_out=panel.left_out,
         damages=titles,
-        verdicts=VERDICTS,
+        said=said,
         arrows=wording.ARROWS,
-        table=[
-            (metric, metrics[metric], [verdicts.get((metric, damage)) for damage in titles]) for metric in panel.metrics
-        ],
+        table=[(name, metrics[name], [answers.get((name, damage)) for damage in titles]) for name in panel.metrics],
         pictures={
-            metric: Picture(metric, metrics[metric].summary, "image/svg+xml", picture(drawn))
-            for metric, drawn in curves.items()
+            name: Picture(name, metrics[name].summary, "image/svg+xml", drawn) for name, drawn in pictures.items()
         },
         number=lambda value: wording.number(value).value,
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from genmetrics.comparison import Difference
 
 GUTTER = 2  # blanks between columns
+PANEL_LINES = {"worse": ("sees", ""), "better": ("says better", "yellow"), "blind": ("blind", "dim")}
 WITHOUT_UNICODE = str.maketrans({"↓": "(lower)", "↑": "(higher)", "∞": "inf", "±": "+-", "×": "x", "–": "-", "≈": "~"})
 
 
@@ -93,18 +94,36 @@ def with_options(metric: str, options: Mapping[str, Any] | None) -> str:
 
 
 def print_panel(panel: Any, console: Console) -> None:
-    """Print what `sensitivity` found: one row a metric and damage, with the value at both ends and the verdict."""
-    rows = []
-    for answer in panel.answers:
-        verdict = answer.verdict + ("" if answer.monotone else ", not at every step")
-        style = {"worse": "bold", "better": "yellow"}.get(answer.verdict, "dim")
-        ends = (wording.number(value).value for value in (answer.undamaged, answer.at_most))
-        rows.append([(answer.metric, ""), (answer.damage, ""), *((end, "") for end in ends), (verdict, style)])
-    table = aligned(console, ["metric", "damage", "undamaged", "at most", "verdict"], rows, right=(2, 3))
-    least_width(table, console)
-    console.print(table, crop=False)
+    """Print what `sensitivity` found: for each metric the damage it sees, from which strength on."""
+    for metric in panel.metrics:
+        answers = [answer for answer in panel.answers if answer.metric == metric]
+        if not answers:
+            continue
+        undamaged = wording.number(answers[0].undamaged).value
+        console.print(
+            as_text(
+                console, f"{metric} {wording.ARROWS[panel.better[metric]]} {undamaged} without damage", style="bold"
+            )
+        )
+        for verdict, (heading, style) in PANEL_LINES.items():
+            said = [ends(answer) for answer in answers if answer.verdict == verdict]
+            if said:
+                say(console, f"{heading}: {', '.join(said)}", indent="    ", style=style)
+    console.print()
+    legend = (
+        "Damage, the weakest strength at which the value moves by more than three times its noise, and the value at "
+        "the greatest strength. ~ not at every step. Training copies (memorised) and fewer images (small-n) are no "
+        "damage to the pictures."
+    )
+    say(console, legend, style="dim")
     for reason in panel.left_out:
         say(console, f"left out: {reason}", style="dim")
+
+
+def ends(answer: Any) -> str:
+    """'blur from 3.5 (12.1 ~)'."""
+    start = "" if answer.seen_from is None else f" from {answer.seen_from:g}"
+    return f"{answer.damage}{start} ({wording.number(answer.at_most).value}{'' if answer.monotone else ' ~'})"
 
 
 def difference_row(found: Difference) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ from genmetrics import digits
 from genmetrics._checks import DataError, UnknownNameError
 from genmetrics.cli import main
 from genmetrics.damage import DAMAGES, Pool
-from genmetrics.panel import Measured, answers_of
+from genmetrics.features import features_of
+from genmetrics.panel import Measured, answer_of
+from genmetrics.parts import Network, Parts
+from genmetrics.sources import open_images
 
 METRICS = ("frechet", "inception-score", "vendi", "frechet-intra-class")
 
@@ -109,7 +113,10 @@ def test_each_metric_says_of_each_damage_what_its_definition_says(panel):
 
 
 def test_a_metric_that_a_damage_leaves_without_meaning_is_left_out_and_why(panel):
-    assert any("frechet-intra-class at modes-dropped: class" in reason for reason in panel[0].left_out)
+    assert any(
+        reason.startswith("frechet-intra-class at modes-dropped from 0.1: class 9 has 0 generated images")
+        for reason in panel[0].left_out
+    )
 
 
 def test_all_damages_start_from_the_same_images(panel):
@@ -132,29 +139,89 @@ def test_the_files_hold_what_was_found(panel):
         assert f'id="{metric}"' in page
 
 
+def curve(values, noise, better="lower"):
+    name = {"lower": "frechet", "higher": "inception-score", "closer to real": "vendi"}[better]
+    return [Measured(name, "blur", float(i), value, None, None, noise) for i, value in enumerate(values)]
+
+
 @pytest.mark.parametrize(
-    ("values", "better", "verdict", "monotone"),
+    ("values", "better", "verdict", "seen_from", "monotone"),
     [
-        ([1, 2, 3], "lower", "worse", True),
-        ([1, 2, 3], "higher", "better", True),
-        ([1, 3, 2], "lower", "worse", False),
-        ([1, 1.05, 0.98], "lower", "blind", True),
-        ([1, 0.5, 0.2], "closer to real", "worse", True),
-        ([1, 1.5, 3], "closer to real", "worse", True),
+        ([1, 2, 3], "lower", "worse", 1, True),
+        ([1, 2, 3], "higher", "better", 1, True),
+        ([1, 3, 2], "lower", "worse", 1, False),
+        ([1, 1.25, 0.8], "lower", "blind", None, True),
+        ([1, 1.25, 1.35], "lower", "worse", 2, True),
+        ([1, 0.5, 0.2], "closer to real", "worse", 1, True),
+        ([1, 1.5, 3], "closer to real", "worse", 1, True),
+        ([1, 2, 0.5], "lower", "better", 2, False),
+        ([1, 2, 1.1], "lower", "worse", 1, False),
     ],
 )
-def test_verdicts_by_hand(values, better, verdict, monotone):
-    name = {"lower": "frechet", "higher": "inception-score", "closer to real": "vendi"}[better]
-    (answer,) = answers_of([Measured(name, "blur", float(i), value, None, None) for i, value in enumerate(values)])
-    assert (answer.verdict, answer.monotone) == (verdict, monotone)
+def test_verdicts_by_hand_where_three_times_the_noise_is_0_3(values, better, verdict, seen_from, monotone):
+    answer = answer_of(curve(values, 0.1, better))
+    assert (answer.verdict, answer.seen_from, answer.monotone) == (verdict, seen_from, monotone)
 
 
-def test_with_an_interval_the_noise_is_three_standard_errors():
-    def curve(end):
-        return [Measured("frechet", "blur", 0.0, 1.0, 0.804, 1.196), Measured("frechet", "blur", 1.0, end, 0.8, 2.0)]
+def test_a_value_of_fewer_images_is_held_against_the_noise_of_as_many():
+    few = [*curve([1], 0.1), *curve([1, 2], 1.0)[1:]]
+    assert answer_of(few).verdict == "blind"
+    assert answer_of([*curve([1], 0.1), *curve([1, 2], 0.1)[1:]]).verdict == "worse"
 
-    assert next(iter(answers_of(curve(1.29)))).verdict == "blind"
-    assert next(iter(answers_of(curve(1.31)))).verdict == "worse"
+
+# features, once
+
+
+class Counting:
+    """An extractor that counts the images it is given."""
+
+    name, channels, size, resize, outputs = "counting", None, None, "none", ("features",)
+    weights_sha256, batch_size = None, 1
+
+    def __init__(self):
+        self.seen = 0
+
+    def __call__(self, images):
+        self.seen += len(images)
+        return {"features": np.stack([image.mean(axis=(1, 2))[:3] for image in images]).astype(np.float32)}
+
+
+def test_damage_that_picks_among_the_images_costs_no_pass_through_the_network():
+    images, labels = digits.load()
+    extractor = Counting()
+    gm.sensitivity(images[:180, :, :, None], ["rke"], extractor, ["memorised", "modes-dropped"], labels=labels[:180])
+    assert extractor.seen == distinct(images[:180])
+    gm.sensitivity(images[:180, :, :, None], ["rke"], extractor, ["blur"], labels=labels[:180])
+    assert extractor.seen > 3 * distinct(images[:180])
+
+
+def test_a_side_has_the_features_of_its_images_whatever_was_known_before(pool):
+    network = Network(Counting())
+    network.side(pool.images[:50], None, keep=True)
+    rows = np.array([3, 60, 3, 70, 60, 1])
+    side = network.side(pool.images[rows], pool.labels[rows])
+    fresh = features_of(open_images(pool.images[rows], "images"), Counting(), cache=False)
+    np.testing.assert_array_equal(side.features.outputs["features"], fresh.outputs["features"])
+    np.testing.assert_array_equal(side.features.digests, fresh.digests)
+    np.testing.assert_array_equal(side.class_names(), pool.labels[rows][fresh.order].astype(str))
+
+
+def test_other_cuts_are_disjoint_parts_of_the_same_images():
+    images, labels = digits.load()
+    opened = open_images(images[:, :, :, None], "real", labels=labels)
+    parts = Parts.of(opened, Network(Counting()), 100, 0)
+    sides = parts.redrawn(40, np.random.default_rng(1))
+    rows = [set(side.rows.tolist()) for side in sides.values()]
+    assert [len(some) for some in rows] == [100, 100, 40]
+    assert len(set.union(*rows)) == 240
+    assert set.union(*rows) <= set(range(300))
+
+
+def test_noise_is_what_the_value_moves_by_from_cut_to_cut(panel):
+    first = {each.metric: each for each in panel[0].values if each.strength == 0}
+    assert 0 < first["frechet"].noise < first["frechet"].value
+    assert 0 < first["inception-score"].noise < 0.5
+    assert first["frechet-intra-class"].noise > 0
 
 
 def test_what_cannot_be_done_is_said():
@@ -163,8 +230,12 @@ def test_what_cannot_be_done_is_said():
         gm.sensitivity(images, ["frechet"], "pixels", damages=["blurr"])
     with pytest.raises(DataError, match="modes-dropped needs classes"):
         gm.sensitivity(images, ["frechet"], "pixels", damages=["modes-dropped"])
-    with pytest.raises(DataError, match="150 images cannot make three parts of 60"):
+    with pytest.raises(DataError, match="150 images cannot make three parts of 60; at least 180"):
         gm.sensitivity(images[:150], ["frechet"], "pixels")
+    with pytest.raises(DataError, match="200 images cannot make three parts of 100; at most 66 each"):
+        gm.sensitivity(images[:200], ["frechet"], "pixels", n_images=100)
+    with pytest.raises(DataError, match="5 images in each part are too few to see damage; ask for at least 60"):
+        gm.sensitivity(images, ["frechet"], "pixels", n_images=5)
 
 
 def test_the_command_prints_a_table_or_json(tmp_path):
@@ -174,7 +245,7 @@ def test_the_command_prints_a_table_or_json(tmp_path):
     arguments += ["--damages", "blur", "--images", "100"]
     found = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "out")])
     assert found.exit_code == 0, found.stderr
-    assert "blur" in found.stdout
+    assert re.search(r"sees: blur from \d", found.stdout)
     assert (tmp_path / "out" / "sensitivity.html").exists()
     as_json = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
     assert len(as_json["values"]) == len(DAMAGES["blur"].strengths)
