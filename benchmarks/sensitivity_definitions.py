@@ -63,6 +63,8 @@ TABLE = {
     "ct-score":                 "+     +    +    +     .     .     =    =     -    =",
 }  # fmt: skip
 
+EXCEPTIONS: dict[tuple[str, str], str] = {}
+
 
 def says(metric: str, damage: str) -> str:
     """One of CLAIMS' words; "" where the definition says nothing."""

@@ -26,7 +26,7 @@ from genmetrics.sides import Side
 from genmetrics.sources import ImageSet, open_images
 
 DRAWS = 10  # other parts of the undamaged images: how far a value moves for no reason
-NOISE = 3.0  # an answer: a value that moves by this many of their standard deviations
+NOISE = 4.0  # an answer: a value that moves by so many of their standard deviations, 2.8 of a difference of two
 
 
 @dataclass(frozen=True)

@@ -99,10 +99,12 @@ def picture(curves: list[Curve], reach: float) -> bytes:
 
 
 def on_paper(drawn: bytes) -> bytes:
-    """An SVG with a background, its coordinates to a hundredth of a point."""
+    """An SVG with a background, small: coordinates to a hundredth of a point, the viewer's font."""
     start = drawn.index(b">") + 1
     paper = f'<rect width="100%" height="100%" fill="{PAPER}"/>'.encode()
-    return re.sub(rb"\d+\.\d{3,}", lambda found: b"%.2f" % float(found[0]), drawn[:start] + paper + drawn[start:])
+    drawn = re.sub(rb"font-family: [^;]*", b"font-family: sans-serif", drawn[:start] + paper + drawn[start:])
+    drawn = re.sub(rb' transform="rotate\(-0[^"]*"', b"", drawn)
+    return re.sub(rb"\d+\.\d{3,}", lambda found: b"%.2f" % float(found[0]), drawn)
 
 
 def render(

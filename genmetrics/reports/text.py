@@ -111,7 +111,7 @@ def print_panel(panel: Any, console: Console) -> None:
                 say(console, f"{heading}: {', '.join(said)}", indent="    ", style=style)
     console.print()
     legend = (
-        "Damage, the weakest strength at which the value moves by more than three times its noise, and the value at "
+        "Damage, the weakest strength at which the value moves by more than four times its noise, and the value at "
         "the greatest strength. ~ not at every step. Training copies (memorised) and fewer images (small-n) are no "
         "damage to the pictures."
     )

@@ -1,0 +1,170 @@
+"""docs/metrics.md from METRICS and results/sensitivity_mnist.csv; no measured number in it is typed.
+
+python benchmarks/metrics_page.py
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from sensitivity_definitions import EXCEPTIONS, TABLE, says
+from sensitivity_mnist import CHANNELS, IMAGES, NOISE, PANELS, Point, checks, curve_of, panel_of, read
+
+from genmetrics.damage import DAMAGES
+from genmetrics.metrics import METRICS
+from genmetrics.panel import Answer
+from genmetrics.reports.wording import ARROWS, number
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
+SHORT = {  # of the table's columns
+    "gaussian-noise": "Gaussian noise",
+    "uniform-noise": "uniform noise",
+    "blur": "blur",
+    "jpeg": "JPEG",
+    "modes-dropped": "classes missing",
+    "class-imbalance": "class imbalance",
+    "class-collapse": "one image a class",
+    "duplication": "images repeated",
+    "memorised": "training copies",
+    "small-n": "fewer images",
+}
+HEAD = f"""# What each metric sees
+
+What each metric is, and what it makes of damage to real images: {IMAGES} MNIST test images damaged more and more,
+scored on `mnist-cnn` against {IMAGES} others, with {IMAGES} more as the training set. Values are means of {PANELS} such
+panels, each on images of its own (`python benchmarks/sensitivity_mnist.py`, 2026-11-28, 2 cores;
+[values](../benchmarks/results/sensitivity_mnist.csv)). `genmetrics sensitivity REAL --extractor E` draws the same for
+your images and your network; `genmetrics metrics` lists all metrics. This page is made by
+`python benchmarks/metrics_page.py`; no measured number in it is typed.
+
+## At a glance
+
+A number is the weakest strength, of those tried, from which on the value is worse than that of undamaged images by more
+than {NOISE:g} times its noise (its standard deviation from one draw of undamaged images to another). **·** is blind: it
+never moves by so much. **▲** says better, from that strength on. **–** has no value.
+
+The last two columns are no damage to the pictures: there blind is what a metric of quality should be, and only
+`auth-pct`, `ct-score`, `ddm-relative`, `fls`, `mifid` and `parzen` look at the training set at all.
+"""
+REMARKS: dict[str, str] = {}
+TAIL = """## Not here
+
+LPIPS diversity: the kept implementations (lpips, torchmetrics, torch-fidelity) download ImageNet weights of AlexNet or
+VGG when they start, which nothing here does; `ms-ssim` measures pairs of images, `vendi` features of any network.
+"""
+
+
+def page(points: list[Point]) -> str:
+    """The whole page, as Markdown."""
+    answers = {(answer.metric, answer.damage): answer for answer in panel_of(points).answers}
+    held = checks(points)
+    lines = [HEAD, *glance(answers), "", *by_definition(points, held), ""]
+    for metric in METRICS:
+        lines += section(metric, points, answers, held)
+    return "\n".join([*lines, TAIL])
+
+
+def glance(answers: dict[tuple[str, str], Answer]) -> list[str]:
+    """Metric x damage."""
+    lines = [f"| | {' | '.join(f'{SHORT[name]}, {kind.unit}' for name, kind in DAMAGES.items())} |"]
+    lines.append(f"| --- |{' ---: |' * len(DAMAGES)}")
+    for metric, row in METRICS.items():
+        cells = [cell(answers.get((metric, damage))) for damage in DAMAGES]
+        lines.append(f"| [{metric}](#{metric}) {ARROWS[row.better]} | {' | '.join(cells)} |")
+    return lines
+
+
+def cell(answer: Answer | None) -> str:
+    if answer is None:
+        return "–"
+    if answer.verdict == "blind":
+        return "·"
+    return f"{'▲ ' if answer.verdict == 'better' else ''}{answer.seen_from:g}"
+
+
+def by_definition(points: list[Point], held: dict[tuple[str, str], bool]) -> list[str]:
+    """What the definitions say, how much of it holds, and what does not."""
+    lines = [
+        "## By definition",
+        "",
+        "What a metric's definition says of a damage (rises, falls, stays) was written down before the values were",
+        "looked at, in [sensitivity_definitions.py](../benchmarks/sensitivity_definitions.py). A curve rises if no step",
+        "goes down and the last value lies above the first, each beyond what Student's t at 99% over the panels allows.",
+        f"{sum(held.values())} of {len(held)} such curves do what their definition says.",
+    ]
+    failed = [key for key, answer in held.items() if not answer]
+    if failed:
+        lines += ["The others:", "", "| metric | damage | should | values, at rising strength | why it does not |"]
+        lines.append("| --- | --- | --- | --- | --- |")
+    for metric, damage in failed:
+        values = ", ".join(number(point.value).value for point in curve_of(points, metric, damage))
+        why = EXCEPTIONS.get((metric, damage), "")
+        lines.append(f"| {metric} | {SHORT[damage]} | {says(metric, damage)} | {values} | {filled(why, points)} |")
+    return lines
+
+
+def section(
+    metric: str, points: list[Point], answers: dict[tuple[str, str], Answer], held: dict[tuple[str, str], bool]
+) -> list[str]:
+    """A metric: what it is, its picture, what it sees and what it does not."""
+    row = METRICS[metric]
+    low, high = ("∞" if abs(end) == float("inf") else f"{end:g}" for end in row.bounds)
+    span = f"{'-' if low == '∞' else ''}{low} to {high}"
+    network = f"`{row.prefix}_<extractor>`, on the 2015-12-05 Inception `{row.inception_name}`"
+    printed = network if row.prefix else f"`{row.inception_name}`"
+    lines = [f"## {metric}", "", f"{row.summary[0].upper()}{row.summary[1:]}.", ""]
+    lines.append(f"- better: {row.better}; from {span}; printed {printed}")
+    needs = ", ".join(f"`{need}`" for need in row.needs)
+    lines += [f"- needs {needs}; cost {row.cost}; `gm.{row.function}`; {row.paper}", ""]
+    for verdict, heading in (("worse", "Sees"), ("better", "Says better"), ("blind", "Blind to")):
+        said = [sentence(answers[metric, d], points) for d in DAMAGES if answers_verdict(answers, metric, d) == verdict]
+        if said:
+            lines.append(f"**{heading}** {'; '.join(said)}.")
+    absent = [SHORT[damage] for damage in DAMAGES if (metric, damage) not in answers]
+    if absent:
+        lines.append(f"**No value** with {', '.join(absent)}.")
+    counted = [answer for (name, _), answer in held.items() if name == metric]
+    lines.append(f"Does what its definition says in {sum(counted)} of {len(counted)} curves.")
+    if metric in REMARKS:
+        lines += ["", filled(REMARKS[metric], points)]
+    if metric == "sfid":
+        lines += [
+            "",
+            f"Here of {CHANNELS} channels of `mnist-cnn`'s third layer at 7 x 7, in place of the Inception's map.",
+        ]
+    return [*lines, "", f"![{metric} against the strength of each damage](pictures/metrics/{metric}.svg)", ""]
+
+
+def answers_verdict(answers: dict[tuple[str, str], Answer], metric: str, damage: str) -> str:
+    return answers[metric, damage].verdict if (metric, damage) in answers else ""
+
+
+def sentence(answer: Answer, points: list[Point]) -> str:
+    """'blur from 3.5 (0.55 to 12.3 at 10)'."""
+    curve = curve_of(points, answer.metric, answer.damage)
+    start = "" if answer.seen_from is None else f" from {answer.seen_from:g}"
+    steps = "" if answer.monotone else ", not at every step"
+    ends = f"{number(answer.undamaged).value} to {number(answer.at_most).value} at {curve[-1].strength:g}"
+    return f"{SHORT[answer.damage]}{start} ({ends}{steps})"
+
+
+def filled(text: str, points: list[Point]) -> str:
+    """`{metric damage strength}` as the value there."""
+    values = {(p.metric, p.damage, f"{p.strength:g}"): p.value for p in points}
+
+    def value(found: re.Match[str]) -> str:
+        metric, damage, strength = found[1].split()
+        return number(values[metric, damage, strength]).value
+
+    return re.sub(r"\{([^{}]+)\}", value, text)
+
+
+def main() -> None:
+    assert TABLE.keys() == METRICS.keys()
+    PAGE.write_text(page(read()), encoding="utf-8")
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()
