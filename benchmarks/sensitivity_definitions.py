@@ -17,7 +17,7 @@ CLAIMS = {
     "<": "never rises",
     ".": "",
 }
-DAMAGES = (
+DAMAGES: tuple[str, ...] = (
     "gaussian-noise",
     "uniform-noise",
     "blur",

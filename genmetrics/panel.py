@@ -62,7 +62,7 @@ class Panel:
     values: tuple[Measured, ...]
     answers: tuple[Answer, ...]
     made_with: dict[str, Any]
-    left_out: tuple[str, ...]  # metrics that could not be computed, and why
+    left_out: tuple[str, ...]  # metrics and damages that there are no values of, and why
 
     def of(self, metric: str, damage: str) -> list[Measured]:
         """Values in order of strength."""
@@ -147,7 +147,7 @@ def sensitivity(
     chosen = served(chosen, parts, network)
     values, left_out = curves(kinds, chosen, parts, network, seed, intervals, draws, progress)
     if not values:
-        raise DataError("no metric could be computed: " + "; ".join(dict.fromkeys(left_out.values())))
+        raise DataError("no metric could be computed: " + "; ".join(left_out))
     panel = Panel(
         tuple(values),
         tuple(answers_of(values)),
@@ -159,7 +159,7 @@ def sensitivity(
             "seed": seed,
             "draws": draws,
         },
-        tuple(f"{name}: {reason}" for name, reason in left_out.items()),
+        (*without_classes(damages, opened), *left_out),
     )
     if folder is not None:
         write(panel, folder)
@@ -180,6 +180,14 @@ def chosen_damages(damages: Iterable[str] | None, opened: ImageSet) -> list[str]
         if damages is not None and DAMAGES[name].by_class and opened.labels is None:
             raise DataError(f"{name} needs classes; put each class into a sub-folder of its own, or give labels")
     return [name for name in asked if opened.labels is not None or not DAMAGES[name].by_class]
+
+
+def without_classes(damages: Iterable[str] | None, opened: ImageSet) -> list[str]:
+    """The damages that were not asked for by name and cannot be done, in a sentence."""
+    if damages is not None or opened.labels is not None:
+        return []
+    listed = ", ".join(name for name, damage in DAMAGES.items() if damage.by_class)
+    return [f"{listed}: the images have no classes; put each class into a sub-folder of its own, or give labels"]
 
 
 def served(chosen: list[str] | None, parts: Parts, network: Network) -> list[str]:
@@ -204,33 +212,35 @@ def curves(
     intervals: bool,
     draws: int,
     progress: Progress,
-) -> tuple[list[Measured], dict[str, str]]:
-    """Every value; and "metric at damage" -> why there is none from some strength on."""
+) -> tuple[list[Measured], list[str]]:
+    """Every value; and what there is none of, and why."""
+    n = len(parts.pool.images)
     steps = [(kind, strength) for kind in kinds for strength in DAMAGES[kind].strengths]
-    found: dict[tuple[str, float], Values] = {}
-    sizes: dict[tuple[str, float], int] = {}
-    left_out: dict[str, str] = {}
-    undamaged = None
+    values: list[tuple[str, float, int, Values]] = []
+    left_out: dict[tuple[str, str], str] = {}
+    undamaged: Values | None = None
     for kind, strength in progress(steps, "damage", len(steps)):
         if strength == 0 and undamaged is not None:
-            found[kind, strength], sizes[kind, strength] = undamaged, len(parts.pool.images)
+            values.append((kind, 0.0, n, undamaged))
             continue
         random = np.random.default_rng((seed, list(DAMAGES).index(kind)))
         side = network.side(*DAMAGES[kind].apply(parts.pool, strength, random))
-        found[kind, strength], why = measured({**parts.sides, "generated": side}, chosen, seed, intervals)
-        sizes[kind, strength] = len(side)
-        undamaged = undamaged or found[kind, strength]
-        for name, reason in why.items():
-            where = f"{name} at {kind}" + (f" from {strength:g}" if strength else "")
-            if not any(key.startswith(f"{name} at {kind}") for key in left_out):
-                left_out[where] = reason
-    noise = noises(sorted(set(sizes.values())), chosen, parts, seed, draws, progress)
-    values = [
-        Measured(name, kind, float(strength), *numbers, noise[sizes[kind, strength]].get(name))
-        for (kind, strength), numbers_of in found.items()
-        for name, numbers in numbers_of.items()
-    ]
-    return values, left_out
+        found, why = measured({**parts.sides, "generated": side}, chosen, seed, intervals)
+        if undamaged is None:
+            undamaged, chosen = found, list(found)
+            left_out |= {(name, ""): f"{name}: {reason}" for name, reason in why.items()}
+            if not chosen:
+                break
+        else:
+            where = f"at {kind} from {strength:g}"
+            left_out = {(name, kind): f"{name} {where}: {reason}" for name, reason in why.items()} | left_out
+        values.append((kind, float(strength), len(side), found))
+    noise = noises(sorted({m for _, _, m, _ in values}), chosen, parts, seed, draws, progress)
+    return [
+        Measured(name, kind, strength, *numbers, noise[m].get(name))
+        for kind, strength, m, found in values
+        for name, numbers in found.items()
+    ], list(left_out.values())
 
 
 Values = dict[str, tuple[float, float | None, float | None]]  # metric -> value, low, high

@@ -42,11 +42,11 @@ class Network:
         table = np.frombuffer(b"".join(digests), np.uint8).reshape(len(digests), -1)
         order = np.lexsort(table.T[::-1])
         features = Features({name: value[order] for name, value in outputs.items()}, table[order], order)
-        return Side.of(open_images(images, "images", labels=labels), features)
+        return Side.of(open_images(images, "real", labels=labels), features)
 
     def passed(self, images: NDArray[np.uint8]) -> dict[bytes, Row]:
         """digest -> outputs."""
-        found = features_of(open_images(images, "images"), self.extractor, cache=False)
+        found = features_of(open_images(images, "real"), self.extractor, cache=False)
         return {
             digest.tobytes(): {name: value[i] for name, value in found.outputs.items()}
             for i, digest in enumerate(found.digests)

@@ -119,6 +119,16 @@ def test_a_metric_that_a_damage_leaves_without_meaning_is_left_out_and_why(panel
     )
 
 
+def test_what_the_images_do_not_allow_is_said_once():
+    images = digits.load().images[:180, :, :, None]
+    found = gm.sensitivity(images, ["rke", "frechet-intra-class"], Counting(), intervals=False, draws=2)
+    classes, labels = found.left_out
+    assert classes.startswith("modes-dropped, class-imbalance, class-collapse: the images have no classes")
+    assert labels.startswith("frechet-intra-class: real: images have no labels")
+    with pytest.raises(DataError, match="no metric could be computed: frechet-intra-class: real"):
+        gm.sensitivity(images, ["frechet-intra-class"], Counting())
+
+
 def test_all_damages_start_from_the_same_images(panel):
     for metric in METRICS:
         starts = {each.value for each in panel[0].values if each.metric == metric and each.strength == 0}
