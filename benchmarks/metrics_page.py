@@ -89,8 +89,8 @@ def by_definition(points: list[Point], held: dict[tuple[str, str], bool]) -> lis
         "## By definition",
         "",
         "What a metric's definition says of a damage (rises, falls, stays) was written down before the values were",
-        "looked at, in [sensitivity_definitions.py](../benchmarks/sensitivity_definitions.py). A curve rises if no step",
-        "goes down and the last value lies above the first, each beyond what Student's t at 99% over panels allows.",
+        "looked at, in [sensitivity_definitions.py](../benchmarks/sensitivity_definitions.py). A curve rises if no",
+        "step goes down and the last value lies above the first, each beyond what Student's t at 99% allows.",
         f"{sum(held.values())} of {len(held)} such curves do what their definition says.",
     ]
     failed = [key for key, answer in held.items() if not answer]
