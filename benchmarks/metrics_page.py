@@ -9,11 +9,11 @@ import re
 from pathlib import Path
 
 from sensitivity_definitions import EXCEPTIONS, TABLE, says
-from sensitivity_mnist import CHANNELS, IMAGES, NOISE, PANELS, Point, checks, curve_of, panel_of, read
+from sensitivity_mnist import CHANNELS, IMAGES, PANELS, Point, checks, curve_of, panel_of, read
 
 from genmetrics.damage import DAMAGES
 from genmetrics.metrics import METRICS
-from genmetrics.panel import Answer
+from genmetrics.panel import NOISE, Answer
 from genmetrics.reports.wording import ARROWS, number
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"

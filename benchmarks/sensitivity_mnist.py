@@ -29,7 +29,7 @@ from sensitivity_definitions import holds, says
 from genmetrics.damage import DAMAGES
 from genmetrics.extractors.mnist import MnistExtractor
 from genmetrics.metrics import METRICS
-from genmetrics.panel import NOISE, Measured, Panel, answers_of, sensitivity
+from genmetrics.panel import Measured, Panel, answers_of, sensitivity
 from genmetrics.reports.panel import curves_of, picture
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -250,7 +250,7 @@ def draw(points: list[Point]) -> None:
     panel = panel_of(points)
     PICTURES.mkdir(parents=True, exist_ok=True)
     for metric, curves in curves_of(panel, METRICS, DAMAGES).items():
-        (PICTURES / f"{metric}.svg").write_bytes(picture(curves, NOISE))
+        (PICTURES / f"{metric}.svg").write_bytes(picture(curves))
 
 
 if __name__ == "__main__":

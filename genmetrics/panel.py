@@ -68,6 +68,10 @@ class Panel:
         """Values in order of strength."""
         return [each for each in self.values if (each.metric, each.damage) == (metric, damage)]
 
+    def reach(self, metric: str, damage: str) -> list[float]:
+        """How far each of these values may lie from the undamaged one for no reason."""
+        return reach_of(self.of(metric, damage)).tolist()
+
     @property
     def metrics(self) -> list[str]:
         return list(dict.fromkeys(each.metric for each in self.values))
@@ -289,7 +293,7 @@ def answer_of(curve: Sequence[Measured]) -> Answer:
     """What a metric makes of one damage."""
     start, end = curve[0], curve[-1]
     values = np.array([each.value for each in curve])
-    reach = np.array([NOISE * (each.noise or 0.0) for each in curve])
+    reach = reach_of(curve)
     moves = badness(values, METRICS[start.metric].better)
     beyond = np.abs(moves) > reach
     verdict, seen_from, monotone = "blind", None, True
@@ -300,6 +304,12 @@ def answer_of(curve: Sequence[Measured]) -> Answer:
         seen_from = curve[int((beyond & (np.sign(moves) == sign)).argmax())].strength
         monotone = bool((np.diff(sign * moves) >= -reach[1:]).all())
     return Answer(start.metric, start.damage, verdict, seen_from, monotone, start.value, end.value)
+
+
+def reach_of(curve: Sequence[Measured]) -> NDArray[np.float64]:
+    """How far each value may lie from the first for no reason: NOISE standard deviations, the mean variance of both."""
+    variances = np.square([each.noise or 0.0 for each in curve])
+    return NOISE * np.sqrt((variances + variances[0]) / 2)
 
 
 def badness(values: NDArray[np.float64], better: str) -> NDArray[np.float64]:
@@ -315,7 +325,7 @@ def write(panel: Panel, folder: Path) -> None:
     from genmetrics.reports import panel as report
 
     drawn_curves = report.curves_of(panel, METRICS, DAMAGES)
-    pictures = {name: report.picture(drawn, NOISE) for name, drawn in drawn_curves.items()}
+    pictures = {name: report.picture(drawn) for name, drawn in drawn_curves.items()}
     page = report.render(panel, METRICS, DAMAGES, pictures)
     write_together(
         folder,

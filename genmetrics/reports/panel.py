@@ -29,7 +29,7 @@ class Curve:
     values: list[float]
     lows: list[float | None]
     highs: list[float | None]
-    noise: list[float]
+    reach: list[float]  # what moves by less is noise
     verdict: str  # "worse", "blind", "better"
     said: str  # in words
 
@@ -50,7 +50,7 @@ def curves_of(panel: Any, metrics: Mapping[str, Any], damages: Mapping[str, Any]
                     values=[point.value for point in points],
                     lows=[point.low for point in points],
                     highs=[point.high for point in points],
-                    noise=[point.noise or 0.0 for point in points],
+                    reach=panel.reach(metric, damage),
                     verdict=answers[metric, damage].verdict,
                     said=said(answers[metric, damage]),
                 )
@@ -65,10 +65,10 @@ def said(answer: Any) -> str:
     return f"{'better ' if answer.verdict == 'better' else ''}from {answer.seen_from:g}"
 
 
-def picture(curves: list[Curve], reach: float) -> bytes:
+def picture(curves: list[Curve]) -> bytes:
     """One metric's curves as small multiples on one scale, SVG; grey where the metric is blind.
 
-    `reach` times the noise around the value without damage is a grey band: what stays within it is not seen.
+    What stays in the grey band around the value without damage is not seen.
     """
     rows = -(-len(curves) // COLUMNS)
     values = [x for c in curves for x in (*c.values, *c.lows, *c.highs) if x is not None]
@@ -79,7 +79,7 @@ def picture(curves: list[Curve], reach: float) -> bytes:
             colour = REAL if curve.verdict == "blind" else SAMPLES
             low = [v if x is None else x for x, v in zip(curve.lows, curve.values, strict=True)]
             high = [v if x is None else x for x, v in zip(curve.highs, curve.values, strict=True)]
-            band = reach * np.array(curve.noise)
+            band = np.array(curve.reach)
             axes.fill_between(
                 curve.strengths, curve.values[0] - band, curve.values[0] + band, color=RULE, alpha=0.5, linewidth=0
             )

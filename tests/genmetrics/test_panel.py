@@ -13,7 +13,7 @@ from genmetrics._checks import DataError, UnknownNameError
 from genmetrics.cli import main
 from genmetrics.damage import DAMAGES, Pool
 from genmetrics.features import features_of
-from genmetrics.panel import Measured, answer_of
+from genmetrics.panel import Measured, answer_of, reach_of
 from genmetrics.parts import Network, Parts
 from genmetrics.sources import open_images
 
@@ -174,8 +174,9 @@ def test_verdicts_by_hand_where_four_times_the_noise_is_0_3(values, better, verd
 
 
 def test_a_value_of_fewer_images_is_held_against_the_noise_of_as_many():
-    few = [*curve([1], 0.1), *curve([1, 2], 0.3)[1:]]
+    few = [*curve([1], 0.1), *curve([1, 2], 0.4)[1:]]  # 4 sqrt((0.1^2 + 0.4^2) / 2) = 1.17
     assert answer_of(few).verdict == "blind"
+    assert reach_of(few) == pytest.approx([0.4, 1.1662], rel=1e-4)
     assert answer_of([*curve([1], 0.1), *curve([1, 2], 0.1)[1:]]).verdict == "worse"
 
 
