@@ -47,7 +47,65 @@ never moves by so much. **▲** says better, from that strength on. **–** has 
 The last two columns are no damage to the pictures: there blind is what a metric of quality should be, and only
 `auth-pct`, `ct-score`, `ddm-relative`, `fls`, `mifid` and `parzen` look at the training set at all.
 """
-REMARKS: dict[str, str] = {}
+REMARKS = {
+    "frechet": "It rises when there are fewer images, though nothing is wrong with them: only equal n compare.",
+    "kernel": "Its value does not grow with 1/n, but its noise does.",
+    "inception-score": (
+        "Blind to a collapse within classes: with all of a class's images replaced by one of them it goes "
+        "from {inception-score class-collapse 0} to {inception-score class-collapse 1}, while the Frechet distance goes "
+        "from {frechet class-collapse 0} to {frechet class-collapse 1}."
+    ),
+    "ddm-relative": (
+        "Copies look good to it, as they should by its definition: where every sample is a training image it is "
+        "{ddm-relative memorised 1}. Far below 0 is a sign of copies."
+    ),
+    "parzen": (
+        "Sigma is chosen on training images, so copies make it shrink, and test images become unlikely; where every "
+        "sample is a copy there is no best sigma, and no value."
+    ),
+    "frechet-infinity": (
+        "Fewer images leave it where it is ({frechet-infinity small-n 0}, with a fifth of them "
+        "{frechet-infinity small-n 0.8}; the Frechet distance {frechet small-n 0} and {frechet small-n 0.8}), at the "
+        "price of more noise."
+    ),
+    "vendi": (
+        "On features noise is not diversity: noisy digits look alike to the network, and the score falls "
+        "({vendi gaussian-noise 0} to {vendi gaussian-noise 100}) as it does for missing classes. It is below real "
+        "data's in both cases."
+    ),
+    "rke": (
+        "A collapse within classes moves it little ({rke class-collapse 0} to {rke class-collapse 1}): it counts "
+        "frequent modes, and the ten classes are still there."
+    ),
+    "sliced-wasserstein": "Biased upwards by few images, as the Frechet distance is; has no interval.",
+    "mifid": (
+        "Its threshold of 0.1 was chosen for the Inception; on this network even other real images lie below it, so "
+        "the penalty always divides. Blur takes them over it, where the value drops ({mifid blur 3.5} to "
+        "{mifid blur 5}). The training set itself scores {mifid memorised 1}, the best there is, since the distance to "
+        "it vanishes and the penalty only divides: report `auth-pct` and `ct-score` beside it."
+    ),
+    "fls": (
+        "Real images score {fls blur 0} here, not 100: the baseline is a half of the training set and has fewer "
+        "centres; as many real images, half of 500, score {fls small-n 0.5}."
+    ),
+    "precision": (
+        "Blind to missing classes ({precision modes-dropped 0} with all ten, {precision modes-dropped 0.9} with one), "
+        "where recall goes from {recall modes-dropped 0} to {recall modes-dropped 0.9}."
+    ),
+    "recall": (
+        "Repeated images have no distance to each other, so their balls are empty: with four of each it "
+        "is {recall duplication 0.75}. That scattered samples raise it is not seen here: noise gathers elsewhere."
+    ),
+    "density": "Above 1 samples crowd where real images do: one class alone has {density modes-dropped 0.9}.",
+    "auth-pct": (
+        "Noise is no copy, so it looks authentic ({auth-pct gaussian-noise 100} at the strongest noise): read it "
+        "beside a metric of quality."
+    ),
+    "ct-score": (
+        "Copies take it from {ct-score memorised 0} to {ct-score memorised 1}, noise to "
+        "{ct-score gaussian-noise 100}: the sign tells which."
+    ),
+}
 TAIL = """## Not here
 
 LPIPS diversity: the kept implementations (lpips, torchmetrics, torch-fidelity) download ImageNet weights of AlexNet or
