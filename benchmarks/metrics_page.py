@@ -52,8 +52,8 @@ REMARKS = {
     "kernel": "Its value does not grow with 1/n, but its noise does.",
     "inception-score": (
         "Blind to a collapse within classes: with all of a class's images replaced by one of them it goes "
-        "from {inception-score class-collapse 0} to {inception-score class-collapse 1}, while the Frechet distance goes "
-        "from {frechet class-collapse 0} to {frechet class-collapse 1}."
+        "from {inception-score class-collapse 0} to {inception-score class-collapse 1}, while the Frechet distance "
+        "goes from {frechet class-collapse 0} to {frechet class-collapse 1}."
     ),
     "ddm-relative": (
         "Copies look good to it, as they should by its definition: where every sample is a training image it is "
