@@ -48,7 +48,10 @@ The last two columns are no damage to the pictures: there blind is what a metric
 `auth-pct`, `ct-score`, `ddm-relative`, `fls`, `mifid` and `parzen` look at the training set at all.
 """
 REMARKS = {
-    "frechet": "It rises when there are fewer images, though nothing is wrong with them: only equal n compare.",
+    "frechet": (
+        "It rises when there are fewer images ({frechet small-n 0} for 500, {frechet small-n 0.9} for 50), though "
+        "nothing is wrong with them: only equal n compare."
+    ),
     "kernel": "Its value does not grow with 1/n, but its noise does.",
     "inception-score": (
         "Blind to a collapse within classes: with all of a class's images replaced by one of them it goes "
