@@ -80,8 +80,10 @@ def test_points_are_means_over_panels_by_hand():
         ]
 
     zero, one = script.over_panels([of_panel(1.0, 2.0, 3.0), of_panel(3.0, 8.0, 4.0)])
-    assert (zero.value, zero.error, zero.move, zero.move_error, zero.step_error) == (2, 1, 0, 0, 0)
-    assert (one.value, one.error, one.move, one.move_error, one.step, one.step_error) == (5, 3, 3, 2, 3, 2)
+    assert (zero.value, zero.error, zero.move, zero.move_error, zero.step_error) == pytest.approx((2, 1, 0, 0, 0))
+    assert (one.value, one.error, one.move, one.move_error, one.step, one.step_error) == pytest.approx(
+        (5, 3, 3, 2, 3, 2)
+    )
     assert one.noise == pytest.approx(np.sqrt(12.5))
     assert script.t_of(2, 0.975) == pytest.approx(12.7062, rel=1e-5)
     drawn = script.panel_of([zero, one]).values[0]
