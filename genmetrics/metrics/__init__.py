@@ -229,7 +229,7 @@ METRICS = {
         prefix="vendi",
         inception_name="vendi_" + INCEPTION,
         paper="arXiv:2210.02410",
-        summary="effective number of different images: below real data's they are less diverse, above it noisier",
+        summary="effective number of different images: below real data's they are less diverse, above it more varied",
         cost="md² + d³",
         stand_in="real",
     ),
