@@ -197,3 +197,27 @@ def test_bounds_allow_for_cancellation_far_from_the_centre(seed, d, shift, dista
     exact = -np.sqrt(square) if space.rooted else -square
     assert (low <= exact + 1e-14 * np.abs(exact)).all()
     assert (exact - 1e-14 * np.abs(exact) <= high).all()
+
+
+def test_two_far_cells_are_two_groups():
+    assert len(groups_of(np.array([0, 1, 0, 1]), np.array([[0.0], [2 * BESIDE]]))) == 2
+
+
+def test_queries_and_references_of_different_precision_share_one_centre():
+    x = np.array([[1000.0], [1000.75]], np.float32)
+    rows = Rows(x, Space.of(np.zeros(1), "sq", 1.0).about(np.array([1000.1]), np.float32))
+    rows.add_all(prepared(np.array([[1000.25]]), rows.space), first=True)
+    np.testing.assert_allclose(rows.log_sums(), [-(0.25**2), -(0.5**2)], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_smallest_term_is_no_denormal_number(dtype):
+    assert np.exp(dtype(tiles.SMALLEST[dtype])) >= np.finfo(dtype).tiny
+
+
+def test_the_error_of_a_root_by_hand():
+    """As above, with distances: 11 eps 50 over the distance 1, and 2 eps (1 + 1 + 80) for shift, root and spread."""
+    space = Space(np.zeros(1), 1.0, True, np.float32)
+    found = Rows(np.array([[3.0]], np.float32), space)
+    found.add_all(prepared(np.array([[4.0]], np.float32), space), first=True)
+    assert found.error[0] / found.total[0] == pytest.approx((550 + 164) * 2.0**-23, rel=1e-3)
