@@ -11,6 +11,7 @@ from genmetrics.kernels import clustered, tiles
 from genmetrics.kernels.clustered import (
     BESIDE,
     GROUP,
+    bounds_of_clusters,
     clustered_log_mean_exp,
     doubtful,
     group_bounds,
@@ -168,3 +169,55 @@ def test_groups_hold_every_query_once_and_only_neighbours():
 def test_a_group_is_split_that_would_be_too_large():
     cells = np.repeat([0, 1], GROUP - 1)
     assert [len(rows) for rows in groups_of(cells, np.zeros((2, 3)))] == [GROUP - 1, GROUP - 1]
+
+
+def test_a_group_counts_what_it_leaves_out():
+    """1,000 references on the query and as many where each adds 2.5e-4: less than .3 e^-7, so not looked at, and more
+    than the rounding of float32."""
+    space = Space(np.zeros(1), 1.0, False)
+    y = np.repeat([0.0, np.sqrt(-np.log(2.5e-4))], 1000)[:, None]
+    found = sorted_by_cluster(y, np.repeat([0, 1], 1000), space)
+    with np.errstate(all="ignore"):
+        below, above, pairs = group_bounds(np.zeros((1, 1)), found, space, 0.3)
+    assert pairs == 1000
+    assert below[0] <= np.log(1000) + np.log1p(2.5e-4) <= above[0]
+    assert above[0] - below[0] < 1e-3
+
+
+@given(st.integers(0, 10**6), st.integers(1, 5), st.floats(2, 6), distances)
+@settings(deadline=None, max_examples=60)
+def test_bounds_allow_for_cancellation_far_from_the_centre(seed, d, shift, distance):
+    """Clusters of one point, where nothing else keeps the bounds apart."""
+    rng = np.random.default_rng(seed)
+    x, y = (10**shift + rng.normal(size=(size, d)) for size in (5, 8))
+    space = Space.of(np.zeros(d), distance, 1.0)
+    found = sorted_by_cluster(y, np.arange(8), space)
+    low, high = bounds_of_clusters(space.scaled(x), found, np.arange(8), space)
+    square = cdist(space.scaled(x), found.centroids, "sqeuclidean")
+    exact = -np.sqrt(square) if space.rooted else -square
+    assert (low <= exact + 1e-14 * np.abs(exact)).all()
+    assert (exact - 1e-14 * np.abs(exact) <= high).all()
+
+
+def test_two_far_cells_are_two_groups():
+    assert len(groups_of(np.array([0, 1, 0, 1]), np.array([[0.0], [2 * BESIDE]]))) == 2
+
+
+def test_queries_and_references_of_different_precision_share_one_centre():
+    x = np.array([[1000.0], [1000.75]], np.float32)
+    rows = Rows(x, Space.of(np.zeros(1), "sq", 1.0).about(np.array([1000.1]), np.float32))
+    rows.add_all(prepared(np.array([[1000.25]]), rows.space), first=True)
+    np.testing.assert_allclose(rows.log_sums(), [-(0.25**2), -(0.5**2)], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_smallest_term_is_no_denormal_number(dtype):
+    assert np.exp(dtype(tiles.SMALLEST[dtype])) >= np.finfo(dtype).tiny
+
+
+def test_the_error_of_a_root_by_hand():
+    """As above, with distances: 11 eps 50 over the distance 1, and 2 eps (1 + 1 + 80) for shift, root and spread."""
+    space = Space(np.zeros(1), 1.0, True, np.float32)
+    found = Rows(np.array([[3.0]], np.float32), space)
+    found.add_all(prepared(np.array([[4.0]], np.float32), space), first=True)
+    assert found.error[0] / found.total[0] == pytest.approx((550 + 164) * 2.0**-23, rel=1e-3)
