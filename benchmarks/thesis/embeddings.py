@@ -1,4 +1,4 @@
-"""Insensitivity to embedding and architecture, sections 3.4.3 and 3.4.4: do other embeddings give the same order?
+"""Insensitivity to embedding and architecture, sections 3.4.3 and 3.4.4: the order that other embeddings give.
 
 On MNIST the sets are samples of fifteen trained models; on CIFAR-10 and ImageNet 500 images, clean and corrupted in
 twelve ways. h is that under which as many real images make the test images likeliest.
@@ -75,7 +75,11 @@ def sets_of(data: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8], dict[str, 
         runs = {f"{model}-{seed}": RUNS / "mnist" / f"{model}-{seed}" for model in MODELS for seed in SEEDS}
         return test[:N], train[:N], {name: drawn(run, N) for name, run in runs.items()}
     test, clean = test_and_clean(data)
-    return test, clean, {f"{kind} {s:g}": images for (kind, s), images in corruptions_of(clean).items()}
+    return (
+        test,
+        clean,
+        {f"{kind} {s:g}" if s else "clean": images for (kind, s), images in corruptions_of(clean).items()},
+    )
 
 
 def measure(data: str) -> Iterator[dict[str, Any]]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import networks
 import numpy as np
 import packs
-from claim import REPO, RESULTS, RUNS, Finding, Row
+from claim import REPO, RESULTS, RUNS, Finding, Row, all_of
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
@@ -37,6 +35,8 @@ Table = list[dict[str, Any]]
 
 def embedded(images: NDArray[np.uint8], network: str, *outputs: str) -> dict[str, NDArray[np.float32]]:
     """Outputs of a network, "logits" unless others are named; prelogits are called features. From the cache if kept."""
+    import networks  # and torch with it: whoever reads tables needs neither
+
     outputs = outputs or ("logits",)
     extractor: Any = networks.Classifier(network, outputs=outputs) if network in networks.NETWORKS else network
     return gm.extract(images, extractor, outputs, device="cpu")
@@ -118,10 +118,14 @@ def over_draws(what: str, values: Iterable[float], published: str = "") -> Row:
     return Row(what, float(x.mean()), *student(x), published)
 
 
-def joined(findings: Mapping[str, Finding]) -> Finding:
-    """One finding of several data sets, whose names go before their numbers and sentences."""
-    from claim import all_of
+def tried_on(experiment: Any) -> Finding:
+    """One finding of all data sets an experiment is for, from its tables."""
+    name = experiment.__name__.rpartition(".")[2]
+    return joined({NAMES[data]: experiment.finding(data, read(f"{name}_{data}")) for data in experiment.DATA})
 
+
+def joined(findings: Mapping[str, Finding]) -> Finding:
+    """One finding of several, whose names go before their numbers and sentences."""
     rows = [r._replace(what=f"{name}: {r.what}") for name, finding in findings.items() for r in finding.rows]
     sentence = " ".join(f"{name}: {finding.sentence}" for name, finding in findings.items())
     return Finding(rows, all_of(finding.verdict for finding in findings.values()), sentence)
@@ -170,10 +174,6 @@ def grouped(rows: Table, *keys: str) -> dict[tuple[Any, ...], Table]:
     for found in rows:
         groups.setdefault(tuple(found[key] for key in keys), []).append(found)
     return groups
-
-
-def rises(values: Sequence[float]) -> bool:
-    return all(a < b for a, b in itertools.pairwise(values))
 
 
 @contextmanager
