@@ -15,8 +15,7 @@ CLAIM = Claim(
     "three ResNets, a wide one and SGAN's encoder; by SqueezeNet. DDM at the h under which as many real images make "
     "the test images likeliest (`benchmarks/thesis/density.py embeddings`). Intervals are over test images and "
     "samples, by halves. Two embeddings disagree on a pair that both tell apart, by intervals for all pairs at "
-    f"once, if it is the other way round; to hold there is no such pair, and both tell at least {100 * "
-    "embeddings.ENOUGH:.0f}% of the pairs apart.",
+    "once, if it is the other way round; to hold there is no such pair, and both tell nine pairs in ten apart.",
     "Where the order changes it is among DCGAN and its variants, which are near each other; those that are far apart "
     "keep their places.",
 )

@@ -15,7 +15,7 @@ INTRODUCTION = f"""
 `python benchmarks/thesis/density.py NAME --data DATA` makes `benchmarks/results/thesis_NAME_DATA.csv` and the picture,
 and prints whether the claim holds ({MEASURED}); `python benchmarks/thesis/density.py page` makes this section of the
 tables: no measured number in it is typed. Brackets are 95% intervals: over draws or seeds Student's, over images by
-halves, that is from the difference between random halves of both sets. [papers.md](papers.md) has the numbers one by one.
+halves, that is from the difference between random halves of both sets. [papers.md](papers.md) has the numbers.
 """
 EXPERIMENTS = {  # name -> title, claim, and what the sentences do not say
     "modes": (
