@@ -11,10 +11,10 @@ CLAIM = Claim(
     "Section 3.4.6",
     "DDM rises with the strength of Gaussian noise, uniform noise and blur: some 10 bits per unit of blur, 12 for "
     "noise.",
-    "500 images against 500 others, corrupted, none of them trained on: test images of MNIST and CIFAR-10, ImageNet's "
-    "validation images; logits of mnist-cnn, ResNet-20, SqueezeNet (`benchmarks/thesis/density.py corruptions`). "
-    "Intervals are over both sets, by halves; a step rises or falls if its interval for all twelve at once says so. "
-    "Excess: over the clean images. Published: ImageNet; noise of unstated strength.",
+    "500 images against 500 others, corrupted: test images of MNIST and CIFAR-10, one ImageNet image a class; "
+    "logits of mnist-cnn, ResNet-20, SqueezeNet (`benchmarks/thesis/density.py corruptions`). Intervals are over "
+    "both sets, by halves; a step rises or falls if its interval for all twelve at once says so. Excess: over the "
+    "clean images. Published: ImageNet; noise of unstated strength.",
     "The weakest noise of the table leaves the logits of a network that is sure of its digits where they were: two "
     "sets of 500 clean images differ by more. From the second strength on DDM rises at each step, for each corruption.",
 )

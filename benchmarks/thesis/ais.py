@@ -18,8 +18,9 @@ from thesis.experiment import KEPT, Table, grouped, over_draws, picture
 from reference_models.gan10 import VARIANCES
 
 DATA = ("mnist",)
-SWEEP = (0.4, 0.2, 0.1, *VARIANCES)  # wider than the thesis's range, in which a poor generator has no best variance
+SWEEP = (0.2, 0.1, *VARIANCES)  # wider than the thesis's range, in which a poor generator has no best variance
 IMAGES, CHAINS, TEMPERATURES, LATENT = 16, 8, 500, 10
+FEW = 2  # chains of the lower bound on simulated images: fewer make it looser, and the claim harder to meet
 PUBLISHED = {0.05: "227", 0.025: "297 (Wu et al.: 329)", 0.01: "63"}
 
 
@@ -39,11 +40,11 @@ def measure(data: str) -> Iterator[dict[str, Any]]:
     noise = np.random.default_rng(0).random((IMAGES, 28, 28))
     pixels = ((packs.mnist("test").images[:IMAGES] + noise) / 256).astype(np.float32).reshape(IMAGES, -1)
     KEPT.mkdir(parents=True, exist_ok=True)
-    setup: dict[str, Any] = {"temperatures": TEMPERATURES, "chains": CHAINS, "device": "cpu"}
+    setup: dict[str, Any] = {"temperatures": TEMPERATURES, "device": "cpu"}
     for variance in SWEEP:
         file = KEPT / f"ais_{variance}.pt"
-        found = ais_log_likelihood(decoder, pixels, LATENT, variance, checkpoint=file, **setup)
-        bounds = ais_bdmc(decoder, LATENT, variance, n=IMAGES, **setup)
+        found = ais_log_likelihood(decoder, pixels, LATENT, variance, chains=CHAINS, checkpoint=file, **setup)
+        bounds = ais_bdmc(decoder, LATENT, variance, n=IMAGES, chains=FEW, **setup)
         per_image = (found.per_image, found.effective_chains, bounds.per_image_lower, bounds.per_image_upper)
         for i, (nats, chains, lower, upper) in enumerate(zip(*per_image, strict=True)):
             numbers = {"nats": nats, "effective_chains": chains, "simulated_lower": lower, "simulated_upper": upper}

@@ -50,7 +50,7 @@ def train_and_test(data: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def test_and_clean(data: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """500 images the network was not trained on, and 500 others."""
+    """500 test images, of ImageNet one a class, and 500 others."""
     if data == "imagenet":
         images = packs.imagenet1k().images
     else:

@@ -28,7 +28,7 @@ EXPERIMENTS = {  # name -> title, claim, and what the sentences do not say
         "Corruptions (3.4.6)",
         "DDM rises with the strength of noise and blur; on ImageNet by some 10 bits per unit of blur.",
         "Holds: every step's interval, wide enough for all twelve steps at once, is above 0. 500 images against 500 "
-        "others, none of them trained on.",
+        "others: test images, of ImageNet one a class.",
     ),
     "embeddings": (
         "Insensitivity to embedding and architecture (3.4.3, 3.4.4)",
