@@ -14,6 +14,7 @@ import numpy as np
 from claim import RUNS, Finding, Row, Verdict, all_of
 from numpy.typing import NDArray
 from samples import drawn
+from scipy.special import logsumexp
 from scipy.stats import kendalltau, norm
 from thesis.experiment import (
     Table,
@@ -48,12 +49,33 @@ class Values(NamedTuple):
     ddm: NDArray[np.float64]  # (k,)
     errors: NDArray[np.float64]  # (cuts, k), deviations by halves
 
+    @classmethod
+    def of(cls, test: NDArray[Any], sets: list[NDArray[Any]], h: float) -> Values:
+        """Deviations one set after another, from its distances: the cuts are the same for all of equal size."""
+        errors = []
+        for samples in sets:
+            far = distances(test, samples, h)
+            errors.append(errors_by_halves(lambda t, s, far=far: [ddm_of(far[np.ix_(t, s)])], *far.shape, CUTS))
+        return cls(np.array([gm.ddm(test, samples, scale=h).value for samples in sets]), np.concatenate(errors, axis=1))
+
     def signs(self, pairs: list[tuple[int, int]]) -> NDArray[np.int64]:
         """Which of each pair is the higher; 0 where its interval, which holds for all pairs at once, holds 0."""
         i, j = np.array(pairs).T
         apart = self.ddm[j] - self.ddm[i]
         reach = norm.isf(0.025 / len(pairs)) * size(self.errors[:, j] - self.errors[:, i])
         return np.where(np.abs(apart) > reach, np.sign(apart), 0).astype(int)
+
+
+def distances(test: NDArray[Any], samples: NDArray[Any], h: float) -> NDArray[np.float64]:
+    """|t - g|^2 / (2 h^2), (n, m), by one product of centred features."""
+    centre = samples.mean(axis=0, dtype=np.float64)
+    t, g = (test - centre) / h, (samples - centre) / h
+    return np.maximum(np.square(t).sum(axis=1)[:, None] / 2 + np.square(g).sum(axis=1) / 2 - t @ g.T, 0)
+
+
+def ddm_of(far: NDArray[np.float64]) -> float:
+    """DDM from all distances: `gm.ddm` where halves of both sets are taken again and again."""
+    return float(np.mean(np.log(far.shape[1]) - logsumexp(-far, axis=1)))
 
 
 class Order(NamedTuple):
@@ -91,13 +113,7 @@ def measure(data: str) -> Iterator[dict[str, Any]]:
         for output in outputs:
             h = likeliest_scale(t[output], r[output], "half_sq")
 
-            def values(tests: Any, samples: Any, of: str = output, h: float = h) -> list[float]:
-                return [gm.ddm(t[of][tests], g[of][samples], scale=h).value for g in found]  # noqa: B023
-
-            here = Values(
-                np.array(values(slice(None), slice(None))),
-                errors_by_halves(values, len(test), len(found[0][output]), CUTS),
-            )
+            here = Values.of(t[output], [g[output] for g in found], h)
             first = first or here
             order = compared(first, here, list(sets))._asdict()
             ddm = {f"ddm, {name}": float(value) for name, value in zip(sets, here.ddm, strict=True)}

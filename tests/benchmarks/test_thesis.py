@@ -162,6 +162,22 @@ def test_corruptions_hold_if_every_step_rises(thesis, data, steps, verdict):
     assert thesis("corruptions").finding(data, corruption_table(steps, error=0.1)).verdict == verdict
 
 
+def test_ddm_from_distances_is_ddm(thesis):
+    embeddings = thesis("embeddings")
+    rng = np.random.default_rng(0)
+    test, samples = (rng.normal(5.0, 1.0, (n, 6)).astype(np.float32) for n in (30, 20))
+    found = embeddings.ddm_of(embeddings.distances(test, samples, 0.5))
+    assert found == pytest.approx(gm.ddm(test, samples, scale=0.5).value, rel=1e-10)
+
+
+def test_two_identical_sets_have_the_same_errors(thesis):
+    rng = np.random.default_rng(0)
+    test, samples = rng.normal(size=(40, 3)), rng.normal(size=(30, 3))
+    found = thesis("embeddings").Values.of(test, [samples, samples.copy(), samples + 2.0], 1.0)
+    assert np.array_equal(found.errors[:, 0], found.errors[:, 1])
+    assert list(found.signs([(0, 1), (0, 2)])) == [0, 1]
+
+
 def test_a_reversed_pair_counts_where_both_embeddings_are_sure(thesis):
     embeddings = thesis("embeddings")
     sure, unsure = np.full((20, 3), 0.01) * [[1, -1, 1]], np.full((20, 3), 10.0) * [[1, -1, 1]]
