@@ -34,6 +34,11 @@ PUBLISHED = {  # digitised from figure 3.7: CIFAR-10, a wide residual network
 }
 
 
+FALLS = {"holds": "falls", "does not hold": "does not fall", "cannot tell here": "may not fall"}
+SATURATES = {"holds": "saturates", "does not hold": "does not saturate", "cannot tell here": "may saturate or not"}
+HAS = {"holds": "has more", "does not hold": "has less", "cannot tell here": "may have more or less"}
+
+
 def measure(data: str) -> Iterator[dict[str, Any]]:
     """A row for each network, n and repeat."""
     train, test = train_and_test(data)
@@ -92,16 +97,14 @@ def finding(data: str, rows: Table) -> Finding:
         strictly = all_of(decided(r.low, r.high) for r in steps)
         saturates = decided(SATURATED - shares["score"].high, SATURATED - shares["score"].low)
         verdicts += [strictly, saturates, decided(more.low, more.high)]
-        last = f"{steps[-2].value:.3g} [{steps[-2].low:.3g}, {steps[-2].high:.3g}] nats from 1,000 to 10,000 images"
+        late = " and ".join(f"{r.value:.3g} [{r.low:.3g}, {r.high:.3g}]" for r in steps[-2:])
         sentences.append(
-            f"By {network} DDM {HOW[strictly]} at every step, {last}. Left at 1,000 images: "
+            f"By {network} DDM {FALLS[strictly]} at every step, by {late} nats in the last two. The score "
+            f"{SATURATES[saturates]}, and DDM {HAS[verdicts[-1]]} left at 1,000 images: "
             + ", ".join(f"{percent(share)} of {COLUMNS[column]}" for column, share in shares.items())
             + "."
         )
     return Finding(shown, all_of(verdicts), " ".join(sentences))
-
-
-HOW = {"holds": "falls", "does not hold": "does not fall", "cannot tell here": "may fall or not"}
 
 
 def percent(share: Row) -> str:

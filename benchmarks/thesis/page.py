@@ -21,44 +21,46 @@ EXPERIMENTS = {  # name -> title, claim, and what the sentences do not say
     "modes": (
         "Missing modes (3.4.5, figure 3.7)",
         "The score no longer tells 1,000 distinct training images from all of them; DDM falls with every addition.",
-        "Holds: every step's interval is above 0, the score has less than 5% of its way from 10 images to all left "
+        "Holds if every step's interval is above 0, the score has less than 5% of its way from 10 images to all left "
         "at 1,000, and DDM has more than the score. Published: 43% of DDM's way is left there, 3% of the score's.",
     ),
     "corruptions": (
         "Corruptions (3.4.6)",
         "DDM rises with the strength of noise and blur; on ImageNet by some 10 bits per unit of blur.",
-        "Holds: every step's interval, wide enough for all twelve steps at once, is above 0. 500 images against 500 "
+        "Holds if every step's interval, wide enough for all twelve steps at once, is above 0. 500 images against 500 "
         "others: test images, of ImageNet one a class.",
     ),
     "embeddings": (
         "Insensitivity to embedding and architecture (3.4.3, 3.4.4)",
         "Logits, prelogits and hypercolumns, and networks of other architectures, give the same order.",
-        "Holds: no pair of sets that both embeddings tell apart, by intervals wide enough for all pairs at once, is "
+        "Holds if no pair of sets that both embeddings tell apart, by intervals wide enough for all pairs at once, is "
         "the other way round, and 90% of the pairs are told apart by both. MNIST: samples of fifteen trained "
         "models; CIFAR-10 and ImageNet: the corrupted sets.",
     ),
     "parzen": (
         "Parzen windows (3.1.2, 3.4.1)",
         "Parzen windows do not follow the quality of images, and can be fooled.",
-        "Holds: on pixels and on principal components some poor set lies above as many real training images, while "
-        "DDM puts it below them, by intervals over five draws. Samples of the weak DCGAN are not among those sets: "
-        "on them Parzen windows agree with DDM ([papers.md](papers.md#parzen-weak)).",
+        "Holds if on pixels and on principal components some poor set lies above as many real training images, while "
+        "DDM puts it below them, by intervals over five draws. How they rank samples of DCGAN and of its weak "
+        "variant stands in [papers.md](papers.md#parzen-weak).",
     ),
     "ais": (
         "Annealed importance sampling (3.1.2, figure 3.5)",
         "One generator's log-likelihood depends on the variance that is chosen for its pixels.",
-        "Holds: over the thesis's variances it moves by more than the bounds on simulated images lie apart. The "
-        "sweep goes on to larger variances, since this generator, trained for minutes, is best at one of them.",
+        "Holds if over the thesis's variances it moves by more than the bounds on simulated images lie apart. "
+        "On grey: its range; the sweep goes on to larger variances to find the best one.",
     ),
 }
 
 
 def section() -> str:
-    """The section as Markdown; data sets without a table are left out."""
+    """The section as Markdown; what has no table is left out."""
     parts = [TITLE, INTRODUCTION]
     for name, (title, claim, criterion) in EXPERIMENTS.items():
         experiment: Any = import_module(f"thesis.{name}")
         tried = [data for data in experiment.DATA if file_of(f"{name}_{data}").exists()]
+        if not tried:
+            continue
         parts.append(f"\n### {title}\n\n> {claim}\n\n{criterion}\n\n")
         for data in tried:
             found = experiment.finding(data, read(f"{name}_{data}"))
