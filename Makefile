@@ -27,13 +27,15 @@ lint: $(READY)
 
 papers-train: export OMP_NUM_THREADS := 1
 papers-train: $(READY)
-	$(BIN)/python benchmarks/thesis/density.py modes
-	$(BIN)/python benchmarks/thesis/density.py corruptions
 	for script in mnist_models mnist_acgan acgan_resolutions acgan_classes mnist_sgan mnist_modnet mnist_modnet_augment \
 	    introvae_faces; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 	$(BIN)/python benchmarks/mnist_modnet.py --literal
 	$(BIN)/python -m reference_models train gan-10 --preset quick --dataset ../shared/data/mnist_train.npz \
 	    --test-set ../shared/data/mnist_test.npz --out runs/mnist/gan-10-0 --seed 0 --device cpu --resume
+	set -e; for name in modes corruptions embeddings parzen; do for data in mnist cifar10; do \
+	    $(BIN)/python benchmarks/thesis/density.py $$name --data $$data; done; done
+	set -e; for name in corruptions embeddings; do $(BIN)/python benchmarks/thesis/density.py $$name --data imagenet; done
+	$(BIN)/python benchmarks/thesis/density.py ais
 
 papers: $(READY)
 	$(BIN)/python benchmarks/papers/page.py --measure

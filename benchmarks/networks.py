@@ -12,6 +12,7 @@ version 1.1; arXiv:1612.04357.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from genmetrics.extractors.hypercolumns import hypercolumns
 
 RESNETS = {"resnet20": 3, "resnet32": 5, "resnet44": 7, "resnet56": 9}  # name -> blocks a stage
 NETWORKS = (*RESNETS, "sgan-encoder", "squeezenet")
@@ -61,12 +64,14 @@ class ResNet(nn.Module):
         self.layer1, self.layer2, self.layer3 = stage(16, 16), stage(16, 32), stage(32, 64)
         self.linear = nn.Linear(64, 10)
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
+    def forward(self, images: Tensor, outputs: Collection[str] = ()) -> dict[str, Tensor]:
+        """features, logits, and, if asked for, hypercolumns (n, 1792): the three stages above 16 places."""
         x = images.float() / 255
-        x = (x - column(IMAGENET_MEAN, x)) / column(IMAGENET_STD, x)
-        x = self.layer3(self.layer2(self.layer1(F.relu(self.bn1(self.conv1(x))))))
+        x = F.relu(self.bn1(self.conv1((x - column(IMAGENET_MEAN, x)) / column(IMAGENET_STD, x))))
+        stages = [x := stage(x) for stage in (self.layer1, self.layer2, self.layer3)]
         features = x.mean(dim=(2, 3))
-        return {"features": features, "logits": self.linear(features)}
+        found = {"features": features, "logits": self.linear(features)}
+        return found | ({"hypercolumns": hypercolumns(stages, x.shape[-1])} if "hypercolumns" in outputs else {})
 
 
 class SGANEncoder(nn.Module):
@@ -163,16 +168,16 @@ def squeezenet_name(key: str) -> str:
 
 
 class Classifier:
-    """One of NETWORKS as an extractor: 64 images at a time, pixels as they come."""
+    """One of NETWORKS as an extractor: 64 images at a time, pixels as they come; ResNets have hypercolumns too."""
 
     channels = 3
     size = None
     resize = "none"
-    outputs = ("features", "logits")
     batch_size = 64
 
-    def __init__(self, name: str, device: str = "cpu") -> None:
+    def __init__(self, name: str, device: str = "cpu", outputs: Iterable[str] = ()) -> None:
         self.name, self.device = name, device
+        self.outputs = ("features", "logits", *(name for name in outputs if name == "hypercolumns"))
         self.network = load(name).to(device)
         content = hashlib.sha256()
         for value in self.network.state_dict().values():
@@ -182,7 +187,8 @@ class Classifier:
     def __call__(self, images: list[NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
         batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous().to(self.device)
         with torch.inference_mode():
-            return {name: value.cpu().numpy() for name, value in self.network(batch).items()}
+            found = self.network(batch, self.outputs) if "hypercolumns" in self.outputs else self.network(batch)
+        return {name: value.cpu().numpy() for name, value in found.items()}
 
 
 def export(name: str, path: Path) -> Path:

@@ -51,6 +51,17 @@ def test_the_last_layer_reads_the_features(name):
         assert torch.allclose(found["logits"], head(found["features"]))
 
 
+def test_hypercolumns_of_a_resnet_are_its_stages_above_16_places():
+    images, _ = packs.cifar10_test()
+    plain, more = networks.Classifier("resnet20"), networks.Classifier("resnet20", outputs=("logits", "hypercolumns"))
+    found = more(list(images[:2]))
+    assert more.outputs == ("features", "logits", "hypercolumns")
+    assert found["hypercolumns"].shape == (2, 16 * (16 + 32 + 64))
+    last = found["hypercolumns"].reshape(2, 16, -1)[:, :, -64:].mean(axis=1)
+    assert np.corrcoef(last.ravel(), found["features"].ravel())[0, 1] > 0.8  # features: the mean over all 64 places
+    assert np.array_equal(plain(list(images[:2]))["logits"], found["logits"])
+
+
 def test_an_exported_network_is_an_extractor(tmp_path):
     import genmetrics as gm
 
