@@ -1,14 +1,15 @@
 """How good are the reference models of MNIST after a minute or two on a CPU, and does DCGAN < small < weak hold?
 
-Needs the MNIST packs in ../shared/data. Five models, each with three seeds that were chosen before any was trained, in
+Needs the MNIST packs in ../shared/data. Six models, each with three seeds that were chosen before any was trained, in
 the quick preset: trained (a run that was stopped goes on), 10,000 samples drawn from the trained and from the untrained
-generator, and scored on the features of `mnist-cnn` against MNIST's 10,000 test images: Fréchet distance and DDM.
+generator, and scored on the features of `mnist-cnn` against MNIST's 10,000 test images: Fréchet distance and DDM. DCGAN
+and its variants are looked at while they train, too: 2,000 samples against as many test images.
 
     OMP_NUM_THREADS=1 python benchmarks/mnist_models.py [--runs runs/mnist] [--only dcgan]
 
-Writes results/mnist_models.csv and results/mnist_models_differences.csv, one record a run to leaderboards/mnist/, and
-docs/pictures/mnist_models.png, 16 samples a run; with --only, none of them. About twenty minutes of one core for
-training, and a few for scoring.
+Writes results/mnist_models.csv, mnist_models_differences.csv and mnist_models_training.csv (the looks), one record a
+run to leaderboards/mnist/, and docs/pictures/mnist_models.png, 16 samples a run; with --only, none of them. About half
+an hour of one core for training, and a few minutes for scoring.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from genmetrics.records import write_atomically
 from reference_models import data, models, training
 from reference_models.__main__ import main as reference_models
 from reference_models.__main__ import trained
-from reference_models.monitor import grid, png
+from reference_models.monitor import LOG, grid, png
+from reference_models.monitor import rows as rows_of
 
 REPO = Path(__file__).resolve().parents[1]
 DATA = REPO.parent / "shared" / "data"
@@ -42,6 +44,7 @@ MODELS = {  # name -> model and settings besides the quick preset
     "vae": ("vae",),
 }
 ORDER = ("dcgan", "dcgan-small", "dcgan-weak")  # the thesis's, best first
+LOOKS = ("--metrics", "frechet,ddm", "--metrics-every", "200", "--metrics-images", "2000")  # of ORDER, while they train
 
 
 def train(name: str, seed: int, runs: Path) -> Path:
@@ -50,7 +53,8 @@ def train(name: str, seed: int, runs: Path) -> Path:
     model, *settings = MODELS[name]
     packs = ["--dataset", f"{DATA / 'mnist_train.npz'}", "--test-set", f"{DATA / 'mnist_test.npz'}"]
     loop = ["--preset", "quick", "--seed", f"{seed}", "--device", "cpu", "--resume", "--checkpoint-every", "100"]
-    arguments = ["train", model, *packs, "--out", str(out), *loop, *settings]
+    watched = LOOKS if name in ORDER else ()
+    arguments = ["train", model, *packs, "--out", str(out), *loop, *settings, *watched]
     reference_models.main(arguments, standalone_mode=False, prog_name="reference_models")
     return out
 
@@ -87,6 +91,15 @@ def untrained(name: str, seed: int, dataset: data.Dataset, example: object) -> n
     """Samples of the model as it was before its first step."""
     model = models.build(MODELS[name][0], example.config, dataset, training.choose_device("cpu"), seed)  # pyright: ignore
     return model.sample(N, seed=0)
+
+
+def looks(name: str, seed: int, run: Path) -> list[dict[str, object]]:
+    """What was seen of a run while it trained; nothing of one that was trained without looks."""
+    return [
+        {"model": name, "seed": seed, "step": r["step"], "frechet": r["fd_mnist-cnn"], "ddm": r["ddm_mnist-cnn"]}
+        for r in (rows_of(run / LOG) if (run / LOG).exists() else ())
+        if "ddm_mnist-cnn" in r
+    ]
 
 
 def differences(records: dict[tuple[str, int], gm.Record]) -> list[dict[str, object]]:
@@ -135,16 +148,18 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=REPO / "runs" / "mnist")
     parser.add_argument("--only", choices=MODELS, action="append", help="these alone; no table or picture is written")
     arguments = parser.parse_args()
-    rows, records, pictures = [], {}, []
+    rows, seen, records, pictures = [], [], {}, []
     for seed in SEEDS:
         for name in arguments.only or MODELS:
-            record, start, shown = scored(name, seed, train(name, seed, arguments.runs))
+            run = train(name, seed, arguments.runs)
+            record, start, shown = scored(name, seed, run)
             records[name, seed] = record
             rows.append(row(name, seed, "trained", record))
             rows += [row(name, seed, "untrained", start)] if start else []
             if not arguments.only:
                 write_atomically(RECORDS / f"{name}-seed{seed}.json", record.to_json().encode())
             pictures.append(shown)
+            seen += looks(name, seed, run)
             print(
                 name, seed, *(f"{s.name} {s.value:.4g} [{s.low:.4g}, {s.high:.4g}]" for s in record.scores), flush=True
             )
@@ -152,6 +167,8 @@ def main() -> None:
         print(f"with --only nothing is written; the runs are in {arguments.runs}")
         return
     save("mnist_models.csv", rows)
+    if seen:
+        save("mnist_models_training.csv", seen)
     write_atomically(REPO / "docs" / "pictures" / "mnist_models.png", png(grid(np.concatenate(pictures), SHOWN)))
     if found := differences(records):
         save("mnist_models_differences.csv", found)

@@ -147,7 +147,7 @@ def draw(name: str, rows: list[Row]) -> None:
         axis.tick_params(axis="x", labelsize=8)
         axis.grid(axis="x", color="#ddd")
         axis.set_axisbelow(True)
-    figure.savefig(REPO / "docs" / "pictures" / f"papers_{name}.png", dpi=80)
+    figure.savefig(PICTURES / f"papers_{name}.png", dpi=80)
     plt.close(figure)
 
 
@@ -161,8 +161,10 @@ def of_one_size(rows: list[Row], ratio: float = 20) -> list[list[Row]]:
     return list(groups.values())
 
 
-def main(script: str, claim: Claim, measure: Callable[[], Finding]) -> None:
-    """Try the claim, tell, and keep what was found."""
+def main(
+    script: str, claim: Claim, measure: Callable[[], Finding], picture: Callable[[str], None] | None = None
+) -> None:
+    """Try the claim, tell, and keep what was found; `picture` draws it in place of its rows."""
     parser = argparse.ArgumentParser(description=f"{claim.paper}, {claim.where}: {claim.says}")
     parser.parse_args()
     name, finding = Path(script).stem, measure()
@@ -172,7 +174,7 @@ def main(script: str, claim: Claim, measure: Callable[[], Finding]) -> None:
         print(f"    {row.what:<56} {value:>10}  {interval:<22} {row.published}")
     print(f"  {finding.verdict.upper()}: {finding.sentence}\n")
     write(name, finding)
-    draw(name, finding.rows)
+    picture(name) if picture else draw(name, finding.rows)
 
 
 def floats(rows: Iterable[Mapping[str, Any]], key: str) -> list[float]:
