@@ -1,4 +1,4 @@
-"""Does IntroVAE train without diverging on faces of 32 x 32 on a CPU, and is it better than a VAE and a GAN of its size?
+"""Does IntroVAE train without diverging on faces of 32 x 32, and is it better than a VAE and a GAN of its size?
 
 Needs the pack of 10,000 CelebA faces in ../shared/data, cropped to squares and resized: 8,000 to train on. IntroVAE,
 the plain VAE (`--vae`: the same networks, optimisers and steps) and a DCGAN with as many parameters, each with three
@@ -22,6 +22,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import lengths
 import networks
 import numpy as np
 import packs
@@ -39,9 +40,7 @@ from reference_models.monitor import rows as rows_of
 from reference_models.readers import all_square
 
 REPO = Path(__file__).resolve().parents[1]
-RESULTS = REPO / "benchmarks" / "results"
-RECORDS = REPO / "benchmarks" / "leaderboards" / "faces32"
-PICTURES = REPO / "docs" / "pictures"
+RESULTS, RECORDS, PICTURES = lengths.RESULTS, lengths.records("faces32"), lengths.PICTURES
 SEEDS = (0, 1, 2)  # declared before the first run; settings were tried with seed 100
 N, SHOWN, SIDE, PAIRS = 2_000, 16, 32, 1_000
 MODELS = {  # name -> model and settings besides the quick preset
@@ -50,6 +49,7 @@ MODELS = {  # name -> model and settings besides the quick preset
     "dcgan": ("dcgan", "--width", "21"),  # 362,460 parameters; IntroVAE has 363,843
 }
 METRICS = ("frechet", "precision", "recall")
+SUMMED_UP = ("frechet", "ms_ssim", "sharpness", "precision", "recall", "squared_error_test", "share_below_margin")
 EXTRACTOR = "resnet20"
 EVERY = {"checkpoint": "100", "log": "1", "grid": "100"}  # steps
 
@@ -66,9 +66,11 @@ def faces(runs: Path) -> Path:
 def train(name: str, seed: int, runs: Path) -> Path:
     """The folder of a finished run."""
     out = runs / f"{name}-{seed}"
-    loop = ["--preset", "quick", "--seed", f"{seed}", "--device", "cpu", "--flip", "--channels-last", "--resume"]
+    loop = [*lengths.LOOP, "--seed", f"{seed}", "--flip", "--channels-last"]
     every = [word for what, steps in EVERY.items() for word in (f"--{what}-every", steps)]
     model, *settings = MODELS[name]
+    if lengths.brought(out, model, seed):
+        return out
     run("train", model, "--dataset", faces(runs), "--out", out, *loop, *every, *settings)
     return out
 
@@ -149,7 +151,7 @@ def differences(records: dict[tuple[str, int], gm.Record]) -> list[dict[str, obj
 
 
 def save(name: str, rows: list[dict[str, object]]) -> None:
-    RESULTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     names = list(dict.fromkeys(key for row in rows for key in row))
     with (RESULTS / name).open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
@@ -162,7 +164,7 @@ def summary(rows: list[dict[str, object]]) -> None:
     for name in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == name]
         print(f"\n{name}, {len(own)} seeds: mean [95% over seeds]")
-        for key in ("frechet", "ms_ssim", "sharpness", "precision", "recall", "squared_error_test", "share_below_margin"):
+        for key in SUMMED_UP:
             if key in own[0]:
                 values = np.array([float(str(row[key])) for row in own])
                 low, high = student(values)
@@ -195,7 +197,7 @@ def twice(picture: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=REPO / "runs" / "introvae")
+    parser.add_argument("--runs", type=Path, default=lengths.RUNS / "introvae")
     parser.add_argument("--only", choices=MODELS, action="append")
     arguments = parser.parse_args()
     rows, records, shown, extractor = [], {}, {}, networks.Classifier(EXTRACTOR)

@@ -19,6 +19,7 @@ import csv
 import itertools
 from pathlib import Path
 
+import lengths
 import numpy as np
 
 import genmetrics as gm
@@ -32,8 +33,7 @@ from reference_models.monitor import rows as rows_of
 
 REPO = Path(__file__).resolve().parents[1]
 DATA = REPO.parent / "shared" / "data"
-RESULTS = REPO / "benchmarks" / "results"
-RECORDS = REPO / "benchmarks" / "leaderboards" / "mnist"
+RESULTS, RECORDS = lengths.RESULTS, lengths.records("mnist")
 SEEDS = (0, 1, 2)  # declared before the first run
 N, SHOWN = 10_000, 16
 MODELS = {  # name -> model and settings besides the quick preset
@@ -51,8 +51,10 @@ def train(name: str, seed: int, runs: Path) -> Path:
     """The folder of a finished run."""
     out = runs / f"{name}-{seed}"
     model, *settings = MODELS[name]
+    if lengths.brought(out, model, seed):
+        return out
     packs = ["--dataset", f"{DATA / 'mnist_train.npz'}", "--test-set", f"{DATA / 'mnist_test.npz'}"]
-    loop = ["--preset", "quick", "--seed", f"{seed}", "--device", "cpu", "--resume", "--checkpoint-every", "100"]
+    loop = [*lengths.LOOP, "--seed", f"{seed}", "--checkpoint-every", "100"]
     watched = LOOKS if name in ORDER else ()
     arguments = ["train", model, *packs, "--out", str(out), *loop, *settings, *watched]
     reference_models.main(arguments, standalone_mode=False, prog_name="reference_models")
@@ -118,7 +120,7 @@ def differences(records: dict[tuple[str, int], gm.Record]) -> list[dict[str, obj
 
 
 def save(name: str, rows: list[dict[str, object]]) -> None:
-    RESULTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     with (RESULTS / name).open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -145,7 +147,7 @@ def of(rows: list[dict[str, object]], name: str, state: str) -> list[dict[str, o
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=REPO / "runs" / "mnist")
+    parser.add_argument("--runs", type=Path, default=lengths.RUNS / "mnist")
     parser.add_argument("--only", choices=MODELS, action="append", help="these alone; no table or picture is written")
     arguments = parser.parse_args()
     rows, seen, records, pictures = [], [], {}, []
@@ -169,7 +171,7 @@ def main() -> None:
     save("mnist_models.csv", rows)
     if seen:
         save("mnist_models_training.csv", seen)
-    write_atomically(REPO / "docs" / "pictures" / "mnist_models.png", png(grid(np.concatenate(pictures), SHOWN)))
+    write_atomically(lengths.PICTURES / "mnist_models.png", png(grid(np.concatenate(pictures), SHOWN)))
     if found := differences(records):
         save("mnist_models_differences.csv", found)
     summary(rows)

@@ -21,15 +21,17 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 BENCHMARKS = Path(__file__).resolve().parents[1]
-REPO = BENCHMARKS.parent
-RESULTS = BENCHMARKS / "results"
-FOUND = RESULTS / "papers"
-RUNS = Path(os.environ.get("GENMETRICS_RUNS", REPO / "runs"))
-sys.path[:0] = [str(REPO), str(BENCHMARKS)]
+sys.path[:0] = [str(BENCHMARKS.parent), str(BENCHMARKS)]
 
-import packs as packs  # noqa: E402 (found on the path above)
+import lengths  # noqa: E402 (found on the path above)
+import packs as packs  # noqa: E402
+from lengths import PICTURES  # noqa: E402
+from lengths import PRESET as PRESET  # noqa: E402
+from lengths import RUNS as RUNS  # noqa: E402
 
 from genmetrics.intervals import student  # noqa: E402
+
+FOUND = lengths.RESULTS / "papers"
 
 Verdict = Literal["holds", "does not hold", "cannot tell here"]
 FIELDS = ("what", "value", "low", "high", "published")
@@ -85,14 +87,14 @@ def over_seeds(what: str, values: Iterable[float], published: str = "", *, share
 
 
 def read(name: str) -> list[dict[str, str]]:
-    """Rows of a table in ../results.
+    """Rows of a table in ../results, or, of long runs, in ../results/full; thesis_* are of real images, of no run.
 
     Raises:
         SystemExit: it is not there; which command makes it is in `make papers-train`.
     """
-    file = RESULTS / name
+    file = (BENCHMARKS / "results" if name.startswith("thesis_") else lengths.RESULTS) / name
     if not file.exists():
-        raise SystemExit(f"{file} is missing; `make papers-train` makes it")
+        raise SystemExit(f"{file} is missing; `make papers-train{' GPU=1' if lengths.FULL else ''}` makes it")
     with file.open(newline="") as opened:
         return list(csv.DictReader(opened))
 
@@ -147,8 +149,14 @@ def draw(name: str, rows: list[Row]) -> None:
         axis.tick_params(axis="x", labelsize=8)
         axis.grid(axis="x", color="#ddd")
         axis.set_axisbelow(True)
-    figure.savefig(PICTURES / f"papers_{name}.png", dpi=80)
+    save(figure, name)
     plt.close(figure)
+
+
+def save(figure: Any, name: str) -> None:
+    """Where the page shows the claim's picture."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    figure.savefig(PICTURES / f"papers_{name}.png", dpi=80)
 
 
 def of_one_size(rows: list[Row], ratio: float = 20) -> list[list[Row]]:
