@@ -4,6 +4,8 @@
 # Two more try the papers' claims again (docs/papers.md); they need the data packs in ../shared/data:
 #   make papers-train    every training run that the claims need; hours on a CPU, goes on where it was stopped
 #   make papers          the claims, from those runs; five minutes on 2 cores
+# With GPU=1 both are of models trained as long as the papers did: runs in runs/full, tables in benchmarks/results/full,
+# the page in docs/papers-full.md; a run that was brought there from elsewhere is not trained again
 #   make leaderboards    benchmarks/leaderboards/*.md from the records there; pages in runs/boards/
 PYTHON ?= python3
 VENV   := .venv
@@ -11,6 +13,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .PHONY: demo test lint papers papers-train leaderboards clean
+
+LENGTH := $(if $(GPU),paper,quick)
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled files are kept: the next run starts sooner
 
@@ -25,15 +29,19 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 
+ifndef GPU
 papers-train: export OMP_NUM_THREADS := 1
+endif
+papers-train papers: export GENMETRICS_LENGTH := $(LENGTH)
 papers-train: $(READY)
 	$(BIN)/python benchmarks/thesis/density.py modes
 	$(BIN)/python benchmarks/thesis/density.py corruptions
 	for script in mnist_models mnist_acgan acgan_resolutions acgan_classes mnist_sgan mnist_modnet mnist_modnet_augment \
 	    introvae_faces; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 	$(BIN)/python benchmarks/mnist_modnet.py --literal
-	$(BIN)/python -m reference_models train gan-10 --preset quick --dataset ../shared/data/mnist_train.npz \
-	    --test-set ../shared/data/mnist_test.npz --out runs/mnist/gan-10-0 --seed 0 --device cpu --resume
+	$(BIN)/python -m reference_models train gan-10 --preset $(LENGTH) --dataset ../shared/data/mnist_train.npz \
+	    --test-set ../shared/data/mnist_test.npz --out runs/$(if $(GPU),full/)mnist/gan-10-0 --seed 0 --device $(if $(GPU),auto,cpu) --resume
+	$(BIN)/python benchmarks/mnist_board.py
 
 papers: $(READY)
 	$(BIN)/python benchmarks/papers/page.py --measure

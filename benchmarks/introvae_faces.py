@@ -43,15 +43,18 @@ REPO = Path(__file__).resolve().parents[1]
 RESULTS, RECORDS, PICTURES = lengths.RESULTS, lengths.records("faces32"), lengths.PICTURES
 SEEDS = (0, 1, 2)  # declared before the first run; settings were tried with seed 100
 N, SHOWN, SIDE, PAIRS = 2_000, 16, 32, 1_000
+WIDTH = "101" if lengths.FULL else "21"  # of DCGAN: as many parameters as IntroVAE, to 1%
 MODELS = {  # name -> model and settings besides the quick preset
     "introvae": ("introvae",),
     "vae": ("introvae", "--vae"),
-    "dcgan": ("dcgan", "--width", "21"),  # 362,460 parameters; IntroVAE has 363,843
+    "dcgan": ("dcgan", "--width", WIDTH),
 }
 METRICS = ("frechet", "precision", "recall")
 SUMMED_UP = ("frechet", "ms_ssim", "sharpness", "precision", "recall", "squared_error_test", "share_below_margin")
 EXTRACTOR = "resnet20"
 EVERY = {"checkpoint": "100", "log": "1", "grid": "100"}  # steps
+if lengths.FULL:
+    EVERY = {"checkpoint": "1000", "log": "10", "grid": "20000"}
 
 
 def faces(runs: Path) -> Path:

@@ -44,7 +44,8 @@ MODELS = {  # name -> model and settings besides the quick preset
     "vae": ("vae",),
 }
 ORDER = ("dcgan", "dcgan-small", "dcgan-weak")  # the thesis's, best first
-LOOKS = ("--metrics", "frechet,ddm", "--metrics-every", "200", "--metrics-images", "2000")  # of ORDER, while they train
+EVERY = "2000" if lengths.FULL else "200"  # steps between looks at ORDER
+LOOKS = ("--metrics", "frechet,ddm", "--metrics-every", EVERY, "--metrics-images", "2000")
 
 
 def train(name: str, seed: int, runs: Path) -> Path:

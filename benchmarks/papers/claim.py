@@ -23,16 +23,15 @@ import numpy as np
 BENCHMARKS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(BENCHMARKS.parent), str(BENCHMARKS)]
 
-import lengths  # noqa: E402 (found on the path above)
-import packs as packs  # noqa: E402
-from lengths import PICTURES  # noqa: E402
+import packs as packs  # noqa: E402 (found on the path above)
+from lengths import FULL, PICTURES, RESULTS  # noqa: E402
 from lengths import PRESET as PRESET  # noqa: E402
+from lengths import REPO as REPO  # noqa: E402
 from lengths import RUNS as RUNS  # noqa: E402
 
 from genmetrics.intervals import student  # noqa: E402
 
-FOUND = lengths.RESULTS / "papers"
-
+FOUND = RESULTS / "papers"
 Verdict = Literal["holds", "does not hold", "cannot tell here"]
 FIELDS = ("what", "value", "low", "high", "published")
 
@@ -87,14 +86,14 @@ def over_seeds(what: str, values: Iterable[float], published: str = "", *, share
 
 
 def read(name: str) -> list[dict[str, str]]:
-    """Rows of a table in ../results, or, of long runs, in ../results/full; thesis_* are of real images, of no run.
+    """Rows of a table in ../results, or, of long runs, in ../results/full.
 
     Raises:
         SystemExit: it is not there; which command makes it is in `make papers-train`.
     """
-    file = (BENCHMARKS / "results" if name.startswith("thesis_") else lengths.RESULTS) / name
+    file = RESULTS / name
     if not file.exists():
-        raise SystemExit(f"{file} is missing; `make papers-train{' GPU=1' if lengths.FULL else ''}` makes it")
+        raise SystemExit(f"{file} is missing; `make papers-train{' GPU=1' if FULL else ''}` makes it")
     with file.open(newline="") as opened:
         return list(csv.DictReader(opened))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from claim import PRESET, RUNS, Claim, Finding, Row, main, packs
+from claim import RUNS, Claim, Finding, Row, main, packs
 from samples import drawn, features
 from scipy.stats import kendalltau
 
@@ -22,7 +22,7 @@ CLAIM = Claim(
     "Basart (2017), thesis",
     "Sections 3.4.3 and 3.4.4, Figure 3.4",
     "Logits, prelogits and hypercolumns, and networks of other architectures, put models into the same order by DDM.",
-    f"Fifteen runs on MNIST (five models, three seeds, {PRESET} preset), {N:,} samples each; DDM at the scale h under "
+    f"Fifteen runs on MNIST (five models, three seeds, quick preset), {N:,} samples each; DDM at the scale h under "
     "which as many training images make the test images likeliest; Kendall's tau with the order by logits of "
     "mnist-cnn. The other network is digits-cnn, which sees 8 x 8 pixels.",
     "Where the order changes it is among DCGAN and its variants, which are near each other; those that are far apart "
