@@ -31,8 +31,8 @@ CLAIM = Claim(
     "What decides is that the generator with the adversarial loss alone, (f), collapses: its samples show fewer than "
     "half of the ten digits, so that the score, which counts classes, is low whatever they look like. (d), which is "
     "told the digit, shows all ten and is far above it, where the paper has it below; on CIFAR-10 at length (f) does "
-    "not collapse so. The other differences lie within what three seeds of 600 updates a generator leave open: the deep "
-    "stacks learn slowest and vary most. At the paper's length it waits for a GPU.",
+    "not collapse so. The other differences lie within what three seeds of 600 updates a generator leave open: the "
+    "deep stacks learn slowest and vary most. At the paper's length it waits for a GPU.",
 )
 
 
