@@ -4,9 +4,9 @@
 # Two more try the papers' claims again (docs/papers.md); they need the data packs in ../shared/data:
 #   make papers-train    every training run that the claims need; hours on a CPU, goes on where it was stopped
 #   make papers          the claims, from those runs; five minutes on 2 cores
-# With GPU=1 both are of models trained as long as the papers did: runs in runs/full, tables in benchmarks/results/full,
-# the page in docs/papers-full.md; a run that was brought there from elsewhere is not trained again
 #   make leaderboards    benchmarks/leaderboards/*.md from the records there; pages in runs/boards/
+# With GPU=1 the first two are of models trained as long as the papers did: runs in runs/full, benchmarks/results/full,
+# docs/papers-full.md. A finished run that was brought to runs/full from elsewhere is not trained again.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -40,7 +40,8 @@ papers-train: $(READY)
 	    introvae_faces; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 	$(BIN)/python benchmarks/mnist_modnet.py --literal
 	$(BIN)/python -m reference_models train gan-10 --preset $(LENGTH) --dataset ../shared/data/mnist_train.npz \
-	    --test-set ../shared/data/mnist_test.npz --out runs/$(if $(GPU),full/)mnist/gan-10-0 --seed 0 --device $(if $(GPU),auto,cpu) --resume
+	    --test-set ../shared/data/mnist_test.npz --out runs/$(if $(GPU),full/)mnist/gan-10-0 --seed 0 \
+	    --device $(if $(GPU),auto,cpu) --resume
 	$(BIN)/python benchmarks/mnist_board.py
 
 papers: $(READY)
