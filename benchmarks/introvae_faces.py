@@ -99,9 +99,9 @@ def scored(run_folder: Path, seed: int, extractor: Any) -> tuple[gm.Record, dict
             extractor=extractor,
             seed=seed,
         ).to_json(record)
-        found = {"parameters": sum(parameter_counts(model).values()), **alike(samples, real)}
+        found = model.evaluate(dataset, seed) if hasattr(model, "evaluate") else {}
+        found |= {"parameters": sum(parameter_counts(model).values()), **alike(samples, real)}
         found |= {**sharpness(samples, real), **stability(run_folder)}
-        found |= model.evaluate(dataset, seed) if hasattr(model, "evaluate") else {}
         write_atomically(numbers, json.dumps(found, indent=2).encode())
         np.savez(shown, x=samples[:SHOWN])
     return gm.Record.from_json(record), json.loads(numbers.read_text()), np.load(shown)

@@ -131,6 +131,51 @@ def test_the_order_over_training_is_decided_by_the_share_of_looks(papers, monkey
     assert looks(papers, monkeypatch, [(5, 4), (6, 5), (7, 4)]).verdict == "cannot tell here"  # in half of them
 
 
+# --- tables of several models
+
+
+def test_the_table_asks_for_the_order_of_all_three(papers, monkeypatch):
+    table = papers("ddm_table")
+
+    def verdict(**ddm):
+        rows = [
+            {"model": name.replace("_", "-"), "state": "trained", "ddm": value + seed / 100, "frechet": 1.0}
+            for name, value in ddm.items()
+            for seed in range(3)
+        ]
+        monkeypatch.setattr(table, "read", lambda _: rows)
+        return table.measure()
+
+    assert verdict(improved_gan=1.0, wgan_gp=2.0, dcgan=3.0).verdict == "holds"
+    assert verdict(improved_gan=2.0, wgan_gp=1.0, dcgan=3.0).verdict == "does not hold"
+    untried = verdict(wgan_gp=2.0, dcgan=3.0)
+    assert untried.verdict == "cannot tell here"
+    assert "improved-gan was not tried" in untried.sentence
+    assert verdict(wgan_gp=3.0, dcgan=2.0).verdict == "does not hold"  # which a third model cannot mend
+
+
+def test_introvae_must_be_better_than_both_by_each_number(papers, monkeypatch):
+    quality = papers("introvae_quality")
+
+    def verdict(gan, **more):
+        """IntroVAE at 1 in all; the VAE worse in all; the GAN, if one is given, at these."""
+        others = {"introvae": {}, "vae": {"frechet": 2.0, "ms_ssim": 2.0, "sharpness": 0.5} | more}
+        others |= {"dcgan": gan} if gan else {}
+        usual = {"frechet": 1.0, "ms_ssim": 1.0, "sharpness": 1.0, "parameters": 9, "ms_ssim_real": 0.1}
+        rows = [{"model": name, "seed": seed, **usual, **own} for name, own in others.items() for seed in range(3)]
+        for row in rows:  # seeds differ a little
+            row["frechet"] += row["seed"] / 100
+        monkeypatch.setattr(quality, "read", lambda _: rows)
+        return quality.measure()
+
+    assert verdict({"frechet": 2.0, "ms_ssim": 2.0}).verdict == "holds"
+    assert verdict({"frechet": 0.5, "ms_ssim": 2.0}).verdict == "does not hold"
+    assert verdict({"frechet": 2.0, "ms_ssim": 0.5}).verdict == "does not hold"
+    assert verdict({"frechet": 2.0, "ms_ssim": 2.0}, sharpness=1.5).verdict == "does not hold"
+    assert verdict({"frechet": 2.0, "ms_ssim": 2.0, "sharpness": 9.0}).verdict == "holds"  # a GAN's noise is sharp
+    assert verdict(None).verdict == "cannot tell here"
+
+
 # --- at the papers' lengths
 
 
