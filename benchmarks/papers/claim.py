@@ -82,7 +82,8 @@ def over_seeds(what: str, values: Iterable[float], published: str = "", *, share
     low, high = student(x)
     if share:
         low, high = max(low, 0.0), min(high, 1.0)
-    return Row(f"{what} (mean of {len(x)} seeds)", float(x.mean()), low, high, published)
+    whose = f"mean of {len(x)} seeds" if len(x) > 1 else "one seed"
+    return Row(f"{what} ({whose})", float(x.mean()), low, high, published)
 
 
 def read(name: str) -> list[dict[str, str]]:

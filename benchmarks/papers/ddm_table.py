@@ -16,7 +16,10 @@ CLAIM = Claim(
     f"The three on MNIST, {PRESET} preset, seeds 0, 1, 2; 10,000 samples a run; DDM on logits of mnist-cnn "
     "(`benchmarks/mnist_models.py`), and the Frechet distance beside it. Published: CIFAR-10, 5,000 samples each, in "
     "the thesis's sign.",
-    "WHY",
+    "In minutes on a CPU the table orders how fast models learn, not how well. WGAN-GP needs tens of thousands of "
+    "generator updates and gets a few hundred; Improved GAN, with the feature matching of its MNIST code, needs "
+    "hundreds of passes. DDM is not at fault: by the Frechet distance, too, DCGAN is far ahead. CIFAR-10 with all "
+    "three at length waits for a GPU (`benchmarks/gpu/QUEUE.md`).",
 )
 
 
