@@ -93,7 +93,8 @@ def draw(name: str) -> None:
         if len(values) > 1:
             here.fill_between(steps, low.clip(min=values.min() / 2), high, color=colour, alpha=0.2, linewidth=0)
         there.plot([0, 1], PUBLISHED[model], "o-", color=colour)
-    here.set(title=f"here: mean of {len(values)} seeds, 95% interval", xlabel="steps", ylabel="DDM", yscale="log")
+    whose = f"mean of {len(values)} seeds, 95% interval" if len(values) > 1 else "one seed"
+    here.set(title=f"here: {whose}", xlabel="steps", ylabel="DDM", yscale="log")
     there.set(
         title="Figure 3.6, digitised", xticks=(0, 1), xticklabels=("start", "end"), yscale="log", xlim=(-0.2, 1.2)
     )
