@@ -5,12 +5,16 @@
 #   make papers-train    every training run that the claims need; hours on a CPU, goes on where it was stopped
 #   make papers          the claims, from those runs; five minutes on 2 cores
 #   make leaderboards    benchmarks/leaderboards/*.md from the records there; pages in runs/boards/
+# With GPU=1 the first two are of models trained as long as the papers did: runs in runs/full, benchmarks/results/full,
+# docs/papers-full.md. A finished run that was brought to runs/full from elsewhere is not trained again.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .PHONY: demo test lint papers papers-train leaderboards clean
+
+LENGTH := $(if $(GPU),paper,quick)
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled files are kept: the next run starts sooner
 
@@ -25,13 +29,18 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 
+ifndef GPU
 papers-train: export OMP_NUM_THREADS := 1
+endif
+papers-train papers: export GENMETRICS_LENGTH := $(LENGTH)
 papers-train: $(READY)
 	for script in mnist_models mnist_acgan acgan_resolutions acgan_classes mnist_sgan mnist_modnet mnist_modnet_augment \
 	    introvae_faces; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 	$(BIN)/python benchmarks/mnist_modnet.py --literal
-	$(BIN)/python -m reference_models train gan-10 --preset quick --dataset ../shared/data/mnist_train.npz \
-	    --test-set ../shared/data/mnist_test.npz --out runs/mnist/gan-10-0 --seed 0 --device cpu --resume
+	$(BIN)/python -m reference_models train gan-10 --preset $(LENGTH) --dataset ../shared/data/mnist_train.npz \
+	    --test-set ../shared/data/mnist_test.npz --out runs/$(if $(GPU),full/)mnist/gan-10-0 --seed 0 \
+	    --device $(if $(GPU),auto,cpu) --resume
+	$(BIN)/python benchmarks/mnist_board.py
 	set -e; for name in modes corruptions embeddings parzen; do for data in mnist cifar10; do \
 	    $(BIN)/python benchmarks/thesis/density.py $$name --data $$data; done; done
 	set -e; for name in corruptions embeddings; do $(BIN)/python benchmarks/thesis/density.py $$name --data imagenet; done

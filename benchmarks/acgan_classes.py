@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import figures
+import lengths
 import numpy as np
-from acgan_runs import CIFAR10, MNIST, QUICK, REPO, RESULTS, classifier, run_of, scores, write_csv
+from acgan_runs import CIFAR10, MNIST, QUICK, RESULTS, classifier, run_of, scores, write_csv
 
 from genmetrics.records import write_atomically
 from genmetrics.reports.curves import COLOURS
@@ -97,13 +98,13 @@ def picture(table: list[dict[str, Any]]) -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=REPO / "runs" / "acgan")
+    parser.add_argument("--runs", type=Path, default=lengths.RUNS / "acgan")
     parser.add_argument("--steps", type=int, help="by default 500 on MNIST, the paper's on CIFAR-10")
     parser.add_argument("--only", choices=MODELS, action="append", help="these alone; no table is written")
     parser.add_argument("--seed", type=int, choices=SEEDS, action="append")
     parser.add_argument("--cifar10", action="store_true")
     asked = parser.parse_args()
-    asked.steps = asked.steps or (None if asked.cifar10 else 500)
+    asked.steps = asked.steps or (None if asked.cifar10 or lengths.FULL else 500)
     network = classifier("resnet56" if asked.cifar10 else "mnist-cnn")
     table = []
     for seed in asked.seed or SEEDS:

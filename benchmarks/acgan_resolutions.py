@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import figures
+import lengths
 import numpy as np
 import torch
-from acgan_runs import CIFAR10, MNIST, QUICK, REPO, RESULTS, classifier, levels, run_of, write_csv
+from acgan_runs import CIFAR10, MNIST, QUICK, RESULTS, classifier, levels, run_of, write_csv
 
 import genmetrics as gm
 from genmetrics._console import shown
@@ -47,7 +48,7 @@ def curve(images: np.ndarray, labels: np.ndarray, below: tuple[int, ...], networ
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=REPO / "runs" / "acgan")
+    parser.add_argument("--runs", type=Path, default=lengths.RUNS / "acgan")
     parser.add_argument("--cifar10", action="store_true")
     asked = parser.parse_args()
     name, data, sides = ("cifar10", CIFAR10, (16, 32)) if asked.cifar10 else ("mnist", MNIST, (14, 28))

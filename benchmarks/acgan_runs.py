@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import lengths
 import networks
 import numpy as np
 import packs
@@ -36,13 +37,13 @@ from reference_models.data import Dataset
 from reference_models.monitor import grid, last_channel, png
 
 REPO = Path(__file__).resolve().parents[1]
-RESULTS = REPO / "benchmarks" / "results"
+RESULTS = lengths.RESULTS
 MNIST = ("--dataset", f"{packs.DATA}/mnist_train.npz", "--test-set", f"{packs.DATA}/mnist_test.npz")
 CIFAR10 = (
     *(word for half in "ab" for word in ("--dataset", f"{packs.DATA}/cifar10_train_lossless_{half}.npz")),
     *("--test-set", f"{packs.DATA}/cifar10_test1k.npz"),
 )
-QUICK = ("--preset", "quick", "--ema", 0.99)  # found on seed 100
+QUICK = ("--preset", lengths.PRESET, "--ema", 0.99)  # found on seed 100
 RESOLUTIONS = (4, 7, 8, 14, 16, 32, 64, 128)  # those below the native one are looked at
 COLUMNS, PATH, PATHS = 10, 10, 10  # pictures: styles; images along a path, and paths
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+from lengths import PICTURES
 
 
 def save(name: str, data: bytes) -> Path:

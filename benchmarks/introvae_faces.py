@@ -1,10 +1,11 @@
-"""Does IntroVAE train without diverging on faces of 32 x 32 on a CPU, and is it sharper than the same network as a VAE?
+"""Does IntroVAE train without diverging on faces of 32 x 32, and is it better than a VAE and a GAN of its size?
 
-Needs the pack of 10,000 CelebA faces in ../shared/data, cropped to squares and resized: 8,000 to train on. IntroVAE and
-the plain VAE (`--vae`: the same networks, optimisers and steps), each with three seeds that were chosen before any was
-trained, in the quick preset (a run that was stopped goes on). 2,000 samples a run are scored against the 2,000 faces
-that no model was trained on, 2,000 training faces being the "real data": Fréchet distance, precision and recall on the
-features of a ResNet-20 for CIFAR-10, and sharpness, the mean gradient energy over that of the real faces.
+Needs the pack of 10,000 CelebA faces in ../shared/data, cropped to squares and resized: 8,000 to train on. IntroVAE,
+the plain VAE (`--vae`: the same networks, optimisers and steps) and a DCGAN with as many parameters, each with three
+seeds that were chosen before any was trained, in the quick preset (a run that was stopped goes on). 2,000 samples a run
+are scored against the 2,000 faces that no model was trained on, 2,000 training faces being the "real data": Fréchet
+distance, precision and recall on the features of a ResNet-20 for CIFAR-10; sharpness, the mean gradient energy over
+that of the real faces; and MS-SSIM of pairs of samples, beside that of real faces.
 
     OMP_NUM_THREADS=1 python benchmarks/introvae_faces.py [--runs runs/introvae] [--only introvae]
 
@@ -16,10 +17,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
+import lengths
 import networks
 import numpy as np
 import packs
@@ -31,20 +34,28 @@ from genmetrics.records import write_atomically
 from reference_models.__main__ import main as reference_models
 from reference_models.__main__ import trained
 from reference_models.autoencoding import gradient_energy, ratio_of_means
+from reference_models.models import parameter_counts
 from reference_models.monitor import LOG, grid, last_channel, png
 from reference_models.monitor import rows as rows_of
 from reference_models.readers import all_square
 
 REPO = Path(__file__).resolve().parents[1]
-RESULTS = REPO / "benchmarks" / "results"
-RECORDS = REPO / "benchmarks" / "leaderboards" / "faces32"
-PICTURES = REPO / "docs" / "pictures"
+RESULTS, RECORDS, PICTURES = lengths.RESULTS, lengths.records("faces32"), lengths.PICTURES
 SEEDS = (0, 1, 2)  # declared before the first run; settings were tried with seed 100
-N, SHOWN, SIDE = 2_000, 16, 32
-MODELS = {"introvae": (), "vae": ("--vae",)}  # settings besides the quick preset
+N, SHOWN, SIDE, PAIRS = 2_000, 16, 32, 1_000
+WIDTH = "101" if lengths.FULL else "21"  # of DCGAN: as many parameters as IntroVAE, to 1%
+STEPS = () if lengths.FULL else ("--steps", "1500")  # found on seed 100
+MODELS = {  # name -> model and settings besides the quick preset
+    "introvae": ("introvae",),
+    "vae": ("introvae", "--vae"),
+    "dcgan": ("dcgan", "--width", WIDTH, *STEPS),
+}
 METRICS = ("frechet", "precision", "recall")
+SUMMED_UP = ("frechet", "ms_ssim", "sharpness", "precision", "recall", "squared_error_test", "share_below_margin")
 EXTRACTOR = "resnet20"
 EVERY = {"checkpoint": "100", "log": "1", "grid": "100"}  # steps
+if lengths.FULL:
+    EVERY = {"checkpoint": "1000", "log": "10", "grid": "20000"}
 
 
 def faces(runs: Path) -> Path:
@@ -59,9 +70,12 @@ def faces(runs: Path) -> Path:
 def train(name: str, seed: int, runs: Path) -> Path:
     """The folder of a finished run."""
     out = runs / f"{name}-{seed}"
-    loop = ["--preset", "quick", "--seed", f"{seed}", "--device", "cpu", "--flip", "--channels-last", "--resume"]
+    loop = [*lengths.LOOP, "--seed", f"{seed}", "--flip", "--channels-last"]
     every = [word for what, steps in EVERY.items() for word in (f"--{what}-every", steps)]
-    run("train", "introvae", "--dataset", faces(runs), "--out", out, *loop, *every, *MODELS[name])
+    model, *settings = MODELS[name]
+    if lengths.brought(out, model, seed):
+        return out
+    run("train", model, "--dataset", faces(runs), "--out", out, *loop, *every, *settings)
     return out
 
 
@@ -85,7 +99,9 @@ def scored(run_folder: Path, seed: int, extractor: Any) -> tuple[gm.Record, dict
             extractor=extractor,
             seed=seed,
         ).to_json(record)
-        found = {**model.evaluate(dataset, seed), **sharpness(samples, real), **stability(run_folder)}
+        found = model.evaluate(dataset, seed) if hasattr(model, "evaluate") else {}
+        found |= {"parameters": sum(parameter_counts(model).values()), **alike(samples, real)}
+        found |= {**sharpness(samples, real), **stability(run_folder)}
         write_atomically(numbers, json.dumps(found, indent=2).encode())
         np.savez(shown, x=samples[:SHOWN])
     return gm.Record.from_json(record), json.loads(numbers.read_text()), np.load(shown)
@@ -95,6 +111,12 @@ def sharpness(samples: np.ndarray, real: np.ndarray) -> dict[str, float]:
     """Mean gradient energy of the samples over that of the real images."""
     value, low, high = ratio_of_means(gradient_energy(samples), gradient_energy(real))
     return {"sharpness": value, "sharpness_low": low, "sharpness_high": high}
+
+
+def alike(samples: np.ndarray, real: np.ndarray) -> dict[str, float]:
+    """Mean MS-SSIM of pairs of samples, and of pairs of real images."""
+    found, of_real = (gm.ms_ssim_diversity(images, pairs=PAIRS) for images in (samples, real))
+    return {"ms_ssim": found.value, "ms_ssim_low": found.low, "ms_ssim_high": found.high, "ms_ssim_real": of_real.value}
 
 
 def stability(run_folder: Path) -> dict[str, float]:
@@ -121,18 +143,19 @@ def row(name: str, seed: int, record: gm.Record, numbers: dict[str, float]) -> d
 
 
 def differences(records: dict[tuple[str, int], gm.Record]) -> list[dict[str, object]]:
-    """IntroVAE and the plain VAE, for every seed: is the first better?"""
+    """IntroVAE and each of the others, for every seed: is the first better?"""
+    first, *others = MODELS
     return [
-        {"first": "introvae", "second": "vae", "seed": seed, "metric": d.metric, "difference": d.value,
+        {"first": first, "second": other, "seed": seed, "metric": d.metric, "difference": d.value,
          "low": d.low, "high": d.high, "verdict": d.verdict}
-        for seed in SEEDS
-        if ("introvae", seed) in records and ("vae", seed) in records
-        for d in gm.compare(records["introvae", seed], records["vae", seed])
+        for other, seed in itertools.product(others, SEEDS)
+        if (first, seed) in records and (other, seed) in records
+        for d in gm.compare(records[first, seed], records[other, seed])
     ]  # fmt: skip
 
 
 def save(name: str, rows: list[dict[str, object]]) -> None:
-    RESULTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     names = list(dict.fromkeys(key for row in rows for key in row))
     with (RESULTS / name).open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
@@ -145,7 +168,7 @@ def summary(rows: list[dict[str, object]]) -> None:
     for name in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == name]
         print(f"\n{name}, {len(own)} seeds: mean [95% over seeds]")
-        for key in ("frechet", "sharpness", "precision", "recall", "squared_error_test", "share_below_margin"):
+        for key in SUMMED_UP:
             if key in own[0]:
                 values = np.array([float(str(row[key])) for row in own])
                 low, high = student(values)
@@ -155,10 +178,11 @@ def summary(rows: list[dict[str, object]]) -> None:
 def pictures(shown: dict[tuple[str, int], Any], runs: Path) -> None:
     """Samples of every run; and of seed 0 paths and curves. The faces themselves may not be passed on: what shows them
     stays in the runs' folders, and paths are cut out between them."""
-    ordered = [shown[name, seed]["x"] for name in ("vae", "introvae") for seed in SEEDS if (name, seed) in shown]
+    order = itertools.product(("vae", "dcgan", "introvae"), SEEDS)
+    ordered = [shown[key]["x"] for key in order if key in shown]
     write_atomically(PICTURES / "introvae_samples.png", png(twice(grid(np.concatenate(ordered), SHOWN))))
     paths = []
-    for name in MODELS:
+    for name in ("introvae", "vae"):
         if (name, 0) in shown:
             folder = runs / f"{name}-0"
             run("reconstruct", folder, "--out", folder / "reconstructed.png")
@@ -177,7 +201,7 @@ def twice(picture: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=REPO / "runs" / "introvae")
+    parser.add_argument("--runs", type=Path, default=lengths.RUNS / "introvae")
     parser.add_argument("--only", choices=MODELS, action="append")
     arguments = parser.parse_args()
     rows, records, shown, extractor = [], {}, {}, networks.Classifier(EXTRACTOR)

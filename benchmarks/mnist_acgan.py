@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import figures
-from acgan_runs import MNIST, PICTURES, QUICK, REPO, RESULTS, run_of, scores, summary, write_csv
+import lengths
+from acgan_runs import MNIST, PICTURES, QUICK, RESULTS, run_of, scores, summary, write_csv
 
 import genmetrics as gm
 from genmetrics.records import write_atomically
@@ -31,7 +32,7 @@ from reference_models.monitor import LOG, png, rows
 SEEDS = (0, 1, 2)  # declared before the first run
 WANTED = 0.9  # class accuracy, for every seed
 N = 10_000
-RECORDS = REPO / "benchmarks" / "leaderboards" / "mnist"
+RECORDS = lengths.records("mnist")
 EVERY = 200  # steps between two looks at MS-SSIM
 
 
@@ -68,7 +69,7 @@ def training_curves(logs: dict[int, list[dict[str, Any]]], largest: float) -> by
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=REPO / "runs" / "acgan")
+    parser.add_argument("--runs", type=Path, default=lengths.RUNS / "acgan")
     asked = parser.parse_args()
     table, classes, logs, largest = [], [], {}, 0.0
     looks = ("--ms-ssim-every", EVERY, "--log-every", EVERY)

@@ -23,6 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import lengths
 from figures import save as save_picture
 
 from genmetrics.records import write_atomically
@@ -34,7 +35,7 @@ from reference_models.modnet_studies import Mean, classify_by, copies, fooling
 
 REPO = Path(__file__).resolve().parents[1]
 DATA = REPO.parent / "shared" / "data"
-RESULTS = REPO / "benchmarks" / "results"
+RESULTS = lengths.RESULTS
 SEEDS = (0, 1, 2)  # declared before the first run
 JUDGE = "mnist-cnn"
 NEIGHBOURS = 2000  # training images whose changed versions are looked up
@@ -47,7 +48,7 @@ def train(seed: int, runs: Path, more: tuple[str, ...] = ()) -> Path:
     """The folder of a finished run."""
     out = runs / f"modnet{'-literal' if more else ''}-{seed}"
     packs = ["--dataset", f"{DATA / 'mnist_train.npz'}", "--test-set", f"{DATA / 'mnist_test.npz'}"]
-    loop = ["--preset", "quick", "--seed", f"{seed}", "--device", "cpu", "--resume", "--checkpoint-every", "100"]
+    loop = [*lengths.LOOP, "--seed", f"{seed}", "--checkpoint-every", "100"]
     arguments = ["train", "modnet", *packs, "--out", str(out), *loop, *more]
     reference_models.main(arguments, standalone_mode=False, prog_name="reference_models")
     return out
@@ -71,7 +72,7 @@ def questions(run: Path, seed: int) -> tuple[list[dict[str, Any]], bytes]:
 
 
 def save(name: str, rows: list[dict[str, Any]]) -> None:
-    RESULTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     with (RESULTS / name).open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -96,7 +97,7 @@ def sentence(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=REPO / "runs" / "mnist-modnet")
+    parser.add_argument("--runs", type=Path, default=lengths.RUNS / "mnist-modnet")
     parser.add_argument("--literal", action="store_true")
     arguments = parser.parse_args()
     more, name = (LITERAL, "mnist_modnet_literal") if arguments.literal else ((), "mnist_modnet")

@@ -16,8 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import lengths
 from figures import save as save_picture
-from mnist_modnet import REPO, save, train
+from mnist_modnet import save, train
 
 from reference_models import modnet_augment as study
 from reference_models.__main__ import trained
@@ -43,7 +44,7 @@ def trials_of(seed: int, runs: Path) -> dict[study.Trial, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=REPO / "runs" / "mnist-modnet")
+    parser.add_argument("--runs", type=Path, default=lengths.RUNS / "mnist-modnet")
     parser.add_argument("--seed", type=int, choices=range(SEEDS), help="only this one: its results are kept in --runs")
     arguments = parser.parse_args()
     if arguments.seed is not None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import figures
+import lengths
 import numpy as np
 import packs
 import sgan_runs
@@ -38,12 +39,12 @@ from reference_models.monitor import grid
 from reference_models.sgan_sampling import rows
 
 REPO = Path(__file__).resolve().parents[1]
-CSV, PAGE = REPO / "benchmarks" / "results" / "mnist_sgan.csv", REPO / "docs" / "stacked-gan.md"
+CSV, PAGE = lengths.RESULTS / "mnist_sgan.csv", REPO / "docs" / "stacked-gan.md"
 MARKS = "<!-- written by benchmarks/mnist_sgan.py -->", "<!-- end -->"
 MNIST = ("--dataset", f"{packs.DATA}/mnist_train.npz", "--test-set", f"{packs.DATA}/mnist_test.npz")
 SEEDS = (0, 1, 2)  # declared before the first run; what is quick was chosen with seed 100
-UPDATES = 600  # of every generator
-ENCODER: tuple[str, ...] = ("--steps", "500", "--batch-size", "64")
+UPDATES = 100_000 if lengths.FULL else 600  # of every generator; the code: 200 epochs of 500 batches
+ENCODER: tuple[str, ...] = () if lengths.FULL else ("--steps", "500", "--batch-size", "64")
 SMALLER: tuple[str, ...] = ()  # settings of every GAN besides the quick preset
 N = 2000
 NETWORK = "mnist-cnn"
@@ -87,8 +88,8 @@ MEASURES = {  # column -> title, and better
 
 def run(out: Path, model: str, seed: int, *settings: str) -> Path:
     """The folder of a finished run."""
-    loop = ("--seed", str(seed), "--device", "cpu", "--resume", "--checkpoint-every", "100")
-    arguments = ["train", model, *MNIST, "--preset", "quick", *loop, "--out", str(out), *settings]
+    loop = (*lengths.LOOP, "--seed", str(seed), "--checkpoint-every", "100")
+    arguments = ["train", model, *MNIST, *loop, "--out", str(out), *settings]
     reference_models.main(arguments, standalone_mode=False, prog_name="reference_models")
     return out
 
@@ -238,12 +239,13 @@ def report(runs: Path) -> None:
             table.append({"letter": MODELS[name].letter, "model": name, "seed": seed, **found})
     table.append(real_images())
     names = list(dict.fromkeys(key for r in table for key in r))
-    CSV.parent.mkdir(exist_ok=True)
+    CSV.parent.mkdir(parents=True, exist_ok=True)
     with CSV.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
-    write_page(section(table), PAGE)
+    if not lengths.FULL:
+        write_page(section(table), PAGE)
     if all((folder(runs, name, SEEDS[0]) / "scores.json").exists() for name in MODELS):
         figures.save("mnist_sgan.png", samples(runs))
         figures.save("mnist_sgan_figure2.png", figure_2(runs))
@@ -252,7 +254,7 @@ def report(runs: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=REPO / "runs" / "sgan")
+    parser.add_argument("--runs", type=Path, default=lengths.RUNS / "sgan")
     parser.add_argument("--only", choices=MODELS, action="append")
     parser.add_argument("--seed", type=int, choices=SEEDS, action="append")
     parser.add_argument("--report", action="store_true")

@@ -3,6 +3,7 @@
     python benchmarks/gpu/train.py cifar10-dcgan                    # leaves $OUT/cifar10-dcgan.tar.00, .01, ...
     python benchmarks/gpu/train.py cifar10-dcgan --from FOLDER      # goes on from such pieces
     python benchmarks/gpu/train.py --join FOLDER runs/              # the run folder again: runs/cifar10-dcgan
+    python benchmarks/gpu/train.py --join FOLDER runs/full/mnist --as dcgan-0   # under the name that a claim looks for
 
 Pieces have at most 15 MiB, and there are at most 8. Of a run that does not fit into them the networks and averages are
 left without what optimisers keep: it can be sampled and evaluated, but one that goes on from it starts its optimisers
@@ -19,6 +20,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
@@ -41,6 +43,8 @@ FACES_128 = ("introvae", "--dataset", FACES, "--side", "128", "--latent-dim", "2
 FACES_64 = ("introvae", "--dataset", f"{DATA}/celeba10k_jpeg.npz", "--side", "64", "--steps", "100000")
 ACGAN = ("acgan", *CIFAR10, *FAST, "--ms-ssim-every", "1000")
 SGAN = ("sgan", *CIFAR10, "--channels-last", *GRIDS)
+LOOKS = ("--metrics", "frechet,ddm", "--metrics-every", "2000", "--metrics-images", "2000")  # what ddm_order.py reads
+MNIST_DCGAN = ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS, *LOOKS)
 JOBS = {
     "cifar10-wrn-16-4": ("wrn", *CIFAR10, "--steps", "60000", "--amp", *FAST, "--log-every", "100"),
     "cifar10-dcgan": (*DCGAN, "--cuda-graphs", "--steps", "70000"),
@@ -61,9 +65,9 @@ JOBS = {
     "faces-introvae-128": (*FACES_128, "--amp", *FAST, *GRIDS, "--flip"),
     "faces-introvae-64": (*FACES_64, "--amp", *FAST, *GRIDS, "--flip"),
     "cifar10-modnet": ("modnet", *CIFAR10, "--no-label-generated", "--reach", "2", "--amp", *FAST, *GRIDS),
-    "mnist-dcgan": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS),
-    "mnist-dcgan-small": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS, "--small"),
-    "mnist-dcgan-weak": ("dcgan", *MNIST, "--channels-last", "--cuda-graphs", *GRIDS, "--weak"),
+    "mnist-dcgan": MNIST_DCGAN,
+    "mnist-dcgan-small": (*MNIST_DCGAN, "--small"),
+    "mnist-dcgan-weak": (*MNIST_DCGAN, "--weak"),
 }
 
 
@@ -171,13 +175,25 @@ def split(run: Path, out: Path) -> list[Path]:
     return pieces
 
 
-def join(pieces: Path, runs: Path, job: str = "*") -> None:
-    """The run folder from its pieces."""
+def join(pieces: Path, runs: Path, job: str = "*", name: str | None = None) -> None:
+    """The run folder from its pieces; under `name`, if one is given.
+
+    Raises:
+        SystemExit: there are no pieces, or a run of that name is there.
+    """
     files = sorted(pieces.glob(f"{job}.tar.[0-9][0-9]"))
     if not files:
         raise SystemExit(f"{pieces} holds no pieces of a run (NAME.tar.00, ...)")
+    if name and (runs / name).exists():
+        raise SystemExit(f"{runs / name} is there already")
+    runs.mkdir(parents=True, exist_ok=True)
     with tarfile.open(fileobj=io.BytesIO(b"".join(file.read_bytes() for file in files))) as archive:
-        archive.extractall(runs, filter="data")
+        if name is None:
+            archive.extractall(runs, filter="data")
+            return
+        with tempfile.TemporaryDirectory(dir=runs) as place:
+            archive.extractall(place, filter="data")
+            next(Path(place).iterdir()).rename(runs / name)
 
 
 def main() -> None:
@@ -186,12 +202,13 @@ def main() -> None:
     parser.add_argument("--from", dest="pieces", type=Path, help="folder with the pieces of the run to go on with")
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--join", nargs=2, type=Path, metavar=("FOLDER", "RUNS"))
+    parser.add_argument("--as", dest="name", help="with --join: the name of the run there")
     own, more = sys.argv[1:], []
     if "--" in own:
         own, more = own[: own.index("--")], own[own.index("--") + 1 :]
     arguments = parser.parse_args(own)
     if arguments.join:
-        join(*arguments.join)
+        join(*arguments.join, name=arguments.name)
         return
     if arguments.job is None:
         parser.error("name a job")

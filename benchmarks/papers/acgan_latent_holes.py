@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from claim import RUNS, Claim, Finding, decided, main, over_seeds
+from claim import PRESET, RUNS, Claim, Finding, decided, main, over_seeds
 from samples import features
 
 from genmetrics.analyses.latent import evenness_of_paths, interpolate
@@ -14,8 +14,8 @@ CLAIM = Claim(
     "AC-GAN, arXiv:1610.09585",
     "Section 4.5, Figure 9",
     "Paths between latents have no holes, and images change along them step by step.",
-    f"AC-GAN on MNIST, quick preset, seeds 0, 1, 2; {PATHS} straight paths of {STEPS} images within a class; share of "
-    "the images in the middle that mnist-cnn sees as the class that was asked for, less that of the ends; the "
+    f"AC-GAN on MNIST, {PRESET} preset, seeds 0, 1, 2; {PATHS} straight paths of {STEPS} images within a class; share "
+    "of the images in the middle that mnist-cnn sees as the class that was asked for, less that of the ends; the "
     "largest step in its features over the mean step.",
 )
 

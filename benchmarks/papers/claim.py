@@ -21,16 +21,17 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 BENCHMARKS = Path(__file__).resolve().parents[1]
-REPO = BENCHMARKS.parent
-RESULTS = BENCHMARKS / "results"
-FOUND = RESULTS / "papers"
-RUNS = Path(os.environ.get("GENMETRICS_RUNS", REPO / "runs"))
-sys.path[:0] = [str(REPO), str(BENCHMARKS)]
+sys.path[:0] = [str(BENCHMARKS.parent), str(BENCHMARKS)]
 
 import packs as packs  # noqa: E402 (found on the path above)
+from lengths import FULL, PICTURES, RESULTS  # noqa: E402
+from lengths import PRESET as PRESET  # noqa: E402
+from lengths import REPO as REPO  # noqa: E402
+from lengths import RUNS as RUNS  # noqa: E402
 
 from genmetrics.intervals import student  # noqa: E402
 
+FOUND = RESULTS / "papers"
 Verdict = Literal["holds", "does not hold", "cannot tell here"]
 FIELDS = ("what", "value", "low", "high", "published")
 
@@ -81,18 +82,19 @@ def over_seeds(what: str, values: Iterable[float], published: str = "", *, share
     low, high = student(x)
     if share:
         low, high = max(low, 0.0), min(high, 1.0)
-    return Row(f"{what} (mean of {len(x)} seeds)", float(x.mean()), low, high, published)
+    whose = f"mean of {len(x)} seeds" if len(x) > 1 else "one seed"
+    return Row(f"{what} ({whose})", float(x.mean()), low, high, published)
 
 
 def read(name: str) -> list[dict[str, str]]:
-    """Rows of a table in ../results.
+    """Rows of a table in ../results, or, of long runs, in ../results/full.
 
     Raises:
         SystemExit: it is not there; which command makes it is in `make papers-train`.
     """
     file = RESULTS / name
     if not file.exists():
-        raise SystemExit(f"{file} is missing; `make papers-train` makes it")
+        raise SystemExit(f"{file} is missing; `make papers-train{' GPU=1' if FULL else ''}` makes it")
     with file.open(newline="") as opened:
         return list(csv.DictReader(opened))
 
@@ -147,8 +149,14 @@ def draw(name: str, rows: list[Row]) -> None:
         axis.tick_params(axis="x", labelsize=8)
         axis.grid(axis="x", color="#ddd")
         axis.set_axisbelow(True)
-    figure.savefig(REPO / "docs" / "pictures" / f"papers_{name}.png", dpi=80)
+    save(figure, name)
     plt.close(figure)
+
+
+def save(figure: Any, name: str) -> None:
+    """Where the page shows the claim's picture."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    figure.savefig(PICTURES / f"papers_{name}.png", dpi=80)
 
 
 def of_one_size(rows: list[Row], ratio: float = 20) -> list[list[Row]]:
@@ -161,8 +169,10 @@ def of_one_size(rows: list[Row], ratio: float = 20) -> list[list[Row]]:
     return list(groups.values())
 
 
-def main(script: str, claim: Claim, measure: Callable[[], Finding]) -> None:
-    """Try the claim, tell, and keep what was found."""
+def main(
+    script: str, claim: Claim, measure: Callable[[], Finding], picture: Callable[[str], None] | None = None
+) -> None:
+    """Try the claim, tell, and keep what was found; `picture` draws it in place of its rows."""
     parser = argparse.ArgumentParser(description=f"{claim.paper}, {claim.where}: {claim.says}")
     parser.parse_args()
     name, finding = Path(script).stem, measure()
@@ -172,7 +182,7 @@ def main(script: str, claim: Claim, measure: Callable[[], Finding]) -> None:
         print(f"    {row.what:<56} {value:>10}  {interval:<22} {row.published}")
     print(f"  {finding.verdict.upper()}: {finding.sentence}\n")
     write(name, finding)
-    draw(name, finding.rows)
+    picture(name) if picture else draw(name, finding.rows)
 
 
 def floats(rows: Iterable[Mapping[str, Any]], key: str) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from claim import RUNS, Claim, Finding, decided, main, over_seeds
+from claim import PRESET, RUNS, Claim, Finding, decided, main, over_seeds
 from samples import features
 
 from genmetrics.analyses.latent import evenness_of_paths, interpolate
@@ -14,7 +14,7 @@ CLAIM = Claim(
     "IntroVAE, arXiv:1807.06358",
     "Section 4.2, Figure 4",
     "Paths between the encodings of real images are continuous: faces change step by step.",
-    f"IntroVAE on CelebA faces of 32 pixels, quick preset, seeds 0, 1, 2; {PATHS} straight paths of {STEPS} images "
+    f"IntroVAE on CelebA faces of 32 pixels, {PRESET} preset, seeds 0, 1, 2; {PATHS} straight paths of {STEPS} images "
     "between the mean codes of held-out faces; the largest step over the mean step, in pixels and in the features of "
     "a ResNet-20. A jump would be one step that is half of the way and more, 4 times the mean.",
     "The quick preset ends where the paper's training begins.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from claim import Claim, Finding, decided, main, over_seeds, read
+from claim import PRESET, Claim, Finding, decided, main, over_seeds, read
 
-SETTINGS = {"the thesis's own losses": "mnist_modnet_literal.csv", "quick preset": "mnist_modnet.csv"}
+SETTINGS = {"the thesis's own losses": "mnist_modnet_literal.csv", f"{PRESET} preset": "mnist_modnet.csv"}
 
 CLAIM = Claim(
     "Basart (2017), thesis",
@@ -12,7 +12,7 @@ CLAIM = Claim(
     "The training image nearest to an image that ModNet made is always the one that it was made from.",
     "ModNet on MNIST with the thesis's own losses, seeds 0, 1, 2; 2,000 training images changed towards another "
     "label, each looked up among all training images in L2 on pixels (`benchmarks/mnist_modnet.py --literal`). More "
-    "than 99% is taken as always. Beside it the quick preset, whose changes another classifier sees.",
+    f"than 99% is taken as always. Beside it the {PRESET} preset.",
     "To change the label under a classifier that it was not trained against ModNet must redraw the digit, and a "
     "redrawn digit may be nearer to another one.",
 )

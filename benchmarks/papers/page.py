@@ -14,10 +14,10 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from claim import FOUND, REPO, Claim, Finding, Row, kept, shown
+from claim import FOUND, Claim, Finding, Row, kept, shown
+from lengths import APART, FULL, PAGE
 
 HERE = Path(__file__).parent
-PAGE = REPO / "docs" / "papers.md"
 ORDER = {  # papers and their claims, in the order of the page
     "AC-GAN (Odena et al. 2017)": (
         "acgan_native_resolution",
@@ -54,6 +54,11 @@ This page is made from `benchmarks/results/papers/` by `python benchmarks/papers
 typed.
 `make papers-train` trains what the claims need (hours on a CPU, resumable), `make papers` tries every claim again.
 """
+HEAD_FULL = """# The papers' claims, tried again at the papers' lengths
+
+The claims of [papers.md](papers.md) with models trained as long as the papers did (`make papers-train GPU=1`), made
+from `benchmarks/results/full/papers/` by `make papers GPU=1`. Why a claim fails after short training is said there.
+"""
 
 
 def names() -> list[str]:
@@ -79,12 +84,13 @@ def section(name: str, finding: Finding) -> list[str]:
     claim = claim_of(name)
     lines = [f"### {name.replace('_', ' ')}", "", f"> {claim.says}", f"> — {claim.paper}, {claim.where}", ""]
     lines += [f"**{finding.verdict[0].upper()}{finding.verdict[1:]}.** {finding.sentence}", ""]
-    if claim.why and finding.verdict != "holds":
+    if claim.why and finding.verdict != "holds" and not FULL:
         lines += [claim.why, ""]
     lines += [f"{claim.protocol} `python benchmarks/papers/{name}.py`", ""]
     lines += ["| | here | 95% interval | published |", "| --- | --- | --- | --- |"]
     lines += [line(row) for row in finding.rows]
-    return [*lines, "", f"![{claim.says}](pictures/papers_{name}.png)", ""]
+    picture = Path("pictures", APART, f"papers_{name}.png").as_posix()
+    return [*lines, "", f"![{claim.says}]({picture})", ""]
 
 
 def line(row: Row) -> str:
@@ -95,7 +101,8 @@ def page() -> str:
     """The whole page, as Markdown; claims that were never tried are left out."""
     found = {name: kept(name) for name in names() if (FOUND / f"{name}.csv").exists()}
     counts = {v: sum(f.verdict == v for f in found.values()) for v in MARKS}
-    lines = [HEAD, "; ".join(f"{n} {verdict}" for verdict, n in counts.items()) + ".", "", *summary(found), ""]
+    counted = "; ".join(f"{n} {verdict}" for verdict, n in counts.items())
+    lines = [HEAD_FULL if FULL else HEAD, f"{counted}.", "", *summary(found), ""]
     for paper, claims in ORDER.items():
         lines += [f"## {paper}", ""]
         for name in claims:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from claim import Claim, Finding, decided, main, over_seeds
+from claim import PRESET, Claim, Finding, decided, main, over_seeds
 from sgan_order import values
 
 PAIRS = {
@@ -15,7 +15,7 @@ CLAIM = Claim(
     "Stacked GAN, arXiv:1612.04357",
     "Section 3.4, Figure 2 (c) and (d)",
     "The conditional entropy loss keeps samples of one condition varied; without it the noise is ignored.",
-    "MNIST, quick preset, seeds 0, 1, 2; MS-SSIM of pairs of samples that share label and representation (the "
+    f"MNIST, {PRESET} preset, seeds 0, 1, 2; MS-SSIM of pairs of samples that share label and representation (the "
     "stack), or the label (the single generator), with and without the loss (`benchmarks/mnist_sgan.py`). The stack "
     "is what the figure shows, and decides.",
     "Where even the model without the loss keeps its samples varied, there is nothing for it to prevent.",

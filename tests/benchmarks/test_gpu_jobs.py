@@ -80,6 +80,15 @@ def test_a_run_that_fits_comes_back_as_it_was(script, run, tmp_path):
         assert (tmp_path / "again" / "small" / file).read_bytes() == (run / file).read_bytes()
 
 
+def test_a_run_comes_back_under_the_name_that_a_claim_looks_for(script, run, tmp_path):
+    script.split(run, tmp_path)
+    script.join(tmp_path, tmp_path / "runs", name="dcgan-0")
+    assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["dcgan-0"]
+    assert (tmp_path / "runs" / "dcgan-0" / "run.json").read_bytes() == (run / "run.json").read_bytes()
+    with pytest.raises(SystemExit, match="is there already"):
+        script.join(tmp_path, tmp_path / "runs", name="dcgan-0")
+
+
 def test_a_run_that_does_not_fit_is_left_without_optimisers_and_samples_and_trains_on(
     script, run, tmp_path, monkeypatch, capsys
 ):

@@ -9,6 +9,9 @@ import introvae_speed
 import introvae_sweep
 import numpy as np
 import pytest
+import torch
+
+from reference_models import data, dcgan, introvae, models
 
 
 def test_the_sweep_changes_one_setting_at_a_time():
@@ -73,6 +76,27 @@ def test_images_are_as_sharp_as_themselves():
     real = np.random.default_rng(0).integers(0, 256, (20, 3, 4, 4), dtype=np.uint8)
     found = introvae_faces.sharpness(real, real)
     assert found["sharpness_low"] < found["sharpness"] == 1 < found["sharpness_high"]
+
+
+def test_the_gan_has_as_many_parameters_as_introvae():
+    """In the quick preset, which is what is compared on a CPU."""
+    blank, cpu = data.blank((3, 32, 32), 0), torch.device("cpu")
+    gan = introvae_faces.MODELS["dcgan"]
+    width = int(gan[gan.index("--width") + 1])
+    quick = introvae.Config(**introvae.IntroVAE.quick)
+    totals = [
+        sum(models.parameter_counts(models.build(name, config, blank, cpu, 0)).values())
+        for name, config in (("introvae", quick), ("dcgan", dcgan.Config(width=width)))
+    ]
+    assert totals[1] == pytest.approx(totals[0], rel=0.01)
+
+
+def test_images_that_are_all_alike_have_an_ms_ssim_of_1():
+    rng = np.random.default_rng(0)
+    real = rng.integers(0, 256, (20, 3, 32, 32), dtype=np.uint8)
+    found = introvae_faces.alike(real[:1].repeat(20, axis=0), real)
+    assert found["ms_ssim"] == pytest.approx(1)
+    assert found["ms_ssim_real"] < 0.5
 
 
 def test_speed_counts_steps_and_parameters():

@@ -1,11 +1,15 @@
 """The page of the papers' claims is what its tables say, and verdicts follow from intervals."""
 
+import csv
 import importlib
+import runpy
 import sys
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from reference_models.__main__ import main as reference_models
 from tests.conftest import REPO
 
 PAPERS = REPO / "benchmarks" / "papers"
@@ -100,3 +104,149 @@ def test_what_was_found_comes_back(papers, tmp_path, monkeypatch):
     assert np.isnan(again.rows[1].low)
     assert again.verdict == "holds"
     assert again.sentence.startswith('It "does", here. (')
+
+
+# --- over training
+
+
+def looks(papers, monkeypatch, values):
+    """The claim's finding where the looks at three seeds of each model saw these DDMs."""
+    order = papers("ddm_order")
+    rows = [
+        {"model": model, "seed": str(seed), "step": str(200 * (k + 1)), "ddm": str(ddm)}
+        for model, of_model in zip(order.ORDER, values, strict=True)
+        for seed in range(3)
+        for k, ddm in enumerate(of_model)
+    ]
+    monkeypatch.setattr(order, "read", lambda _: rows)
+    monkeypatch.setattr(order, "at_the_end", lambda: ([], [order.Row("small", 1.0), order.Row("weak", 1.0)]))
+    return order.measure()
+
+
+def test_the_order_over_training_is_decided_by_the_share_of_looks(papers, monkeypatch):
+    found = looks(papers, monkeypatch, [(5, 4, 3, 2), (6, 5, 4, 1), (7, 6, 3, 3)])
+    assert [row.value for row in found.rows[:2]] == [0.75, 0.75]  # one look is against the first half, one the second
+    assert found.verdict == "holds"
+    assert looks(papers, monkeypatch, [(5, 4), (6, 5), (1, 1)]).verdict == "does not hold"
+    assert looks(papers, monkeypatch, [(5, 4), (6, 5), (7, 4)]).verdict == "cannot tell here"  # in half of them
+
+
+# --- tables of several models
+
+
+def test_the_table_asks_for_the_order_of_all_three(papers, monkeypatch):
+    table = papers("ddm_table")
+
+    def verdict(**ddm):
+        rows = [
+            {"model": name.replace("_", "-"), "state": "trained", "ddm": value + seed / 100, "frechet": 1.0}
+            for name, value in ddm.items()
+            for seed in range(3)
+        ]
+        monkeypatch.setattr(table, "read", lambda _: rows)
+        return table.measure()
+
+    assert verdict(improved_gan=1.0, wgan_gp=2.0, dcgan=3.0).verdict == "holds"
+    assert verdict(improved_gan=2.0, wgan_gp=1.0, dcgan=3.0).verdict == "does not hold"
+    untried = verdict(wgan_gp=2.0, dcgan=3.0)
+    assert untried.verdict == "cannot tell here"
+    assert "improved-gan was not tried" in untried.sentence
+    assert verdict(wgan_gp=3.0, dcgan=2.0).verdict == "does not hold"  # which a third model cannot mend
+
+
+def test_introvae_must_be_better_than_both_by_each_number(papers, monkeypatch):
+    quality = papers("introvae_quality")
+
+    def verdict(gan, **more):
+        """IntroVAE at 1 in all; the VAE worse in all; the GAN, if one is given, at these."""
+        others = {"introvae": {}, "vae": {"frechet": 2.0, "ms_ssim": 2.0, "sharpness": 0.5} | more}
+        others |= {"dcgan": gan} if gan else {}
+        usual = {"frechet": 1.0, "ms_ssim": 1.0, "sharpness": 1.0, "parameters": 9, "ms_ssim_real": 0.1}
+        rows = [{"model": name, "seed": seed, **usual, **own} for name, own in others.items() for seed in range(3)]
+        for row in rows:  # seeds differ a little
+            row["frechet"] += row["seed"] / 100
+        monkeypatch.setattr(quality, "read", lambda _: rows)
+        return quality.measure()
+
+    assert verdict({"frechet": 2.0, "ms_ssim": 2.0}).verdict == "holds"
+    assert verdict({"frechet": 0.5, "ms_ssim": 2.0}).verdict == "does not hold"
+    assert verdict({"frechet": 2.0, "ms_ssim": 0.5}).verdict == "does not hold"
+    assert verdict({"frechet": 2.0, "ms_ssim": 2.0}, sharpness=1.5).verdict == "does not hold"
+    assert verdict({"frechet": 2.0, "ms_ssim": 2.0, "sharpness": 9.0}).verdict == "holds"  # a GAN's noise is sharp
+    assert verdict(None).verdict == "cannot tell here"
+
+
+# --- at the papers' lengths
+
+
+def test_long_runs_have_places_of_their_own(monkeypatch):
+    script = str(REPO / "benchmarks" / "lengths.py")
+    short = runpy.run_path(script)
+    monkeypatch.setenv("GENMETRICS_LENGTH", "paper")
+    long = runpy.run_path(script)
+    assert (short["PRESET"], long["PRESET"]) == ("quick", "paper")
+    assert long["LOOP"][:2] == ("--preset", "paper")
+    for place in ("RUNS", "RESULTS", "PICTURES", "PAGE"):
+        assert long[place] != short[place], place
+    assert long["records"]("mnist") != short["records"]("mnist")
+    monkeypatch.setenv("GENMETRICS_RUNS", "elsewhere")
+    assert str(runpy.run_path(script)["RUNS"]) == "elsewhere"
+
+
+def test_claims_of_long_runs_are_tried_and_shown_from_their_tables(papers, monkeypatch, tmp_path):
+    """Of stand-ins: three models, three seeds, two looks; what the short runs gave is not read."""
+    claim, page, order = papers("claim"), papers("page"), papers("ddm_order")
+    for module, name, value in (
+        (claim, "RESULTS", tmp_path),
+        (claim, "FOUND", tmp_path / "papers"),
+        (page, "FOUND", tmp_path / "papers"),
+        (claim, "PICTURES", tmp_path / "pictures"),
+        (page, "FULL", True),
+        (page, "APART", "full"),
+        (sys, "argv", ["ddm_order.py"]),
+    ):
+        monkeypatch.setattr(module, name, value)
+    with pytest.raises(SystemExit, match=r"mnist_models_training\.csv is missing"):
+        order.measure()
+    runs = [(m, seed, 10.0 * k + seed) for k, m in enumerate(order.ORDER, start=1) for seed in range(3)]
+    ends = [{"model": m, "seed": seed, "state": "trained", "ddm": ddm} for m, seed, ddm in runs]
+    ends += [{"model": "dcgan", "seed": seed, "state": "untrained", "ddm": 100.0} for seed in range(3)]
+    seen = [{"model": m, "seed": seed, "step": s, "ddm": ddm + 9 / s} for m, seed, ddm in runs for s in (1, 2)]
+    for name, rows in (("mnist_models", ends), ("mnist_models_training", seen)):
+        with (tmp_path / f"{name}.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    claim.main(order.__file__, order.CLAIM, order.measure, order.draw)
+    text = page.page()
+    assert (tmp_path / "pictures" / "papers_ddm_order.png").exists()
+    assert text.startswith("# The papers' claims, tried again at the papers' lengths")
+    assert "1 holds; 0 does not hold" in text
+    assert "pictures/full/papers_ddm_order.png" in text
+
+
+def test_a_long_run_that_was_brought_is_not_trained_again(papers, monkeypatch, tmp_path):
+    papers("claim")  # puts the folder of lengths.py on the path
+    lengths = papers("lengths")
+    arguments = [
+        "train",
+        "vae",
+        "--dataset",
+        "digits",
+        "--device",
+        "cpu",
+        "--steps",
+        "1",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert CliRunner().invoke(reference_models, arguments).exit_code == 0
+    assert not lengths.brought(tmp_path / "run", "vae", 0)  # a short one
+    monkeypatch.setattr(lengths, "FULL", True)
+    assert lengths.brought(tmp_path / "run", "vae", 0)
+    assert not lengths.brought(tmp_path / "run", "vae", 1)
+    assert not lengths.brought(tmp_path / "run", "dcgan", 0)
+    assert not lengths.brought(tmp_path / "other", "vae", 0)
+    settings = tmp_path / "run" / "run.json"
+    settings.write_text(settings.read_text().replace('"steps": 1', '"steps": 2'))
+    assert not lengths.brought(tmp_path / "run", "vae", 0)
