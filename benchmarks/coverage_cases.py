@@ -115,7 +115,6 @@ def cases() -> Iterator[Case]:
     for metric in ("kernel", "kernel-rbf"):
         for world in (D10, D64, MNIST):
             yield from over(metric, world, 300, MANY, "null", "near", "apart")
-    yield from over("kernel", D10, 1200, FEW, "null")  # KID's subsets of 1000
     for metric in ("inception-score", "inception-score-infinity"):
         n = 500 if metric == "inception-score" else 2000
         yield from over(metric, GaussianAnswers(), n, MANY, "null", "near", "apart", "narrow")
@@ -132,16 +131,24 @@ def cases() -> Iterator[Case]:
     yield from over("accuracy", GaussianAnswers(), 300, MANY, "null", "near", "apart")
     yield from over("accuracy", MNIST, 300, MANY, "null", "near", "apart")
     for metric in ("precision", "recall", "density", "coverage", "two-sample", "auth-pct", "ct-score"):
-        for world in (Gaussians(2), D10, D64, MNIST):
-            yield from over(metric, world, 300, MANY, "null", "near", "apart", "narrow")
+        wide = FEW if metric in ("coverage", "two-sample") else MANY
+        yield from over(metric, Gaussians(2), 300, MANY, "null", "narrow")
+        yield from over(metric, D10, 300, MANY, "null", "near", "apart", "narrow")
+        yield from over(metric, D64, 300, wide, "null", "apart")
+        yield from over(metric, MNIST, 300, wide, "null", "near", "apart", "narrow")
     yield from differences()
+    yield from over("kernel", D10, 1200, 60, "null")  # KID's subsets of 1000
 
 
 def differences() -> Iterator[Case]:
-    """What `compare` says of two sets of samples, for the metrics that it can say it of."""
-    for metric, n in (("frechet", 300), ("kernel", 300), ("precision", 300), ("density", 300), ("auth-pct", 300)):
+    """What `compare` says of two sets of samples, for metrics that it can say it of."""
+    for metric in ("frechet", "kernel", "precision", "density", "auth-pct", "ct-score"):
         for world in (D10, MNIST):
-            yield from over(metric, world, n, MANY, "null", "apart", of="difference")
+            yield from over(metric, world, 300, MANY, "null", "apart", of="difference")
+    for metric in ("coverage", "two-sample"):
+        yield from over(metric, D10, 300, FEW, "null", "apart", of="difference")
+    for metric in ("inception-score", "vendi", "rke"):
+        yield from over(metric, MNIST, 600, MANY, "null", "apart", of="difference")
 
 
 def over(metric: str, world: World, n: int, repetitions: int, *situations: str, of: str = "value") -> Iterator[Case]:
