@@ -9,7 +9,7 @@ takes it.
     python benchmarks/coverage.py [--only kernel] [--jobs 2] [--repetitions 100] [--anew]
 
 Writes benchmarks/results/coverage.csv, a row when it is measured; cases that are there are not measured again, unless
---anew. Draws docs/pictures/coverage.svg and prints the cases outside 92-98%.
+--anew. Draws docs/pictures/coverage.svg, writes the table in docs/intervals.md and prints the cases outside 92-98%.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from genmetrics.intervals import wilson
 from genmetrics.records import Z95, Estimate
 
 RESULT = Path(__file__).parent / "results" / "coverage.csv"
+PAGE = Path(__file__).parents[1] / "docs" / "intervals.md"
+MARKS = "<!-- coverage -->\n", "<!-- end of coverage -->\n"  # the page's table stands between
 KEY = ("metric", "of", "images", "samples", "n")
 FIELDS = (
     *KEY,
@@ -201,7 +203,29 @@ def main() -> None:
     rows = write(arguments.out, known, order)
     if arguments.out == RESULT:
         figures.save("coverage.svg", plot(rows))
+        PAGE.write_text(with_table(PAGE.read_text(), rows))
     print(*(spoken(row) for row in rows if outside(row)), sep="\n")
+
+
+def with_table(page: str, rows: list[Row]) -> str:
+    """The page with this table in place of the one it has."""
+    before, rest = page.split(MARKS[0])
+    return before + MARKS[0] + table(rows) + MARKS[1] + rest.split(MARKS[1])[1]
+
+
+def table(rows: list[Row]) -> str:
+    """A line for each metric, in Markdown: how many cases, and which cover least and most; in bold what is outside."""
+    lines = ["| interval of | conditional on | cases | covers least | covers most |", "| --- | --- | --- | --- | --- |"]
+    for name in dict.fromkeys(named(row) for row in rows):
+        own = sorted((row for row in rows if named(row) == name), key=lambda row: float(row["coverage_percent"]))
+        held = {"": "nothing"}.get(own[0]["held_fixed"], own[0]["held_fixed"])
+        lines.append(f"| {name} | {held} | {len(own)} | {in_words(own[0])} | {in_words(own[-1])} |")
+    return "\n".join(lines) + "\n"
+
+
+def in_words(row: Row) -> str:
+    share = f"{float(row['coverage_percent']):.1f}%"
+    return f"{f'**{share}**' if outside(row) else share}: {row['images']}, {row['samples']}, n = {row['n']}"
 
 
 def plot(rows: list[Row]) -> bytes:
