@@ -21,7 +21,7 @@ from genmetrics.damage import Pool, blur, gaussian_noise
 
 FEATURES = Path(__file__).parents[1] / "runs" / "coverage_mnist.npz"
 SITUATIONS = {"null": (1.0, 0.0), "near": (1.0, 0.1), "apart": (1.2, 0.2), "narrow": (0.7, 0.3)}  # spread, shift
-SHARPNESS = {"null": 8.0, "near": 5.0, "apart": 3.0, "narrow": 8.0}  # of a classifier's answers
+SHARPNESS = {"null": 1.0, "near": 0.6, "apart": 0.4, "narrow": 1.0}  # of a classifier's answers, over the sharpest
 NOISE, BLUR = 20.0, 4.0  # grey levels; percent of the side
 SIDES = ("train", "real", "generated")
 A_SIDE = 20_000  # MNIST training images that stand for each side's population
@@ -89,13 +89,17 @@ class GaussianClasses:
 class GaussianAnswers:
     """Logits of a classifier of 10 classes, Gaussian around the right one's; "narrow" has 5 of the classes."""
 
+    sharpest: float = 8.0
     whole: int = 400_000
-    name: str = "Gaussian logits"
+
+    @property
+    def name(self) -> str:
+        return f"Gaussian logits, sharpness {self.sharpest:g}"
 
     def draw(self, side: str, situation: str, random: np.random.Generator, n: int) -> Rows:
         labels = random.integers(5 if situation == "narrow" else 10, size=n)
         logits = random.normal(size=(n, 10))
-        logits[np.arange(n), labels] += SHARPNESS[situation]
+        logits[np.arange(n), labels] += self.sharpest * SHARPNESS[situation]
         return {"logits": logits, "labels": labels}
 
 
