@@ -35,7 +35,7 @@ RESULT = Path(__file__).parent / "results" / "coverage.csv"
 PAGE = Path(__file__).parents[1] / "docs" / "intervals.md"
 MARKS = "<!-- coverage -->\n", "<!-- end of coverage -->\n"  # the page's table stands between
 KEY = ("metric", "of", "images", "samples", "n")
-FIELDS = (
+FIELDS: tuple[str, ...] = (
     *KEY,
     "held_fixed",  # the other sets are drawn anew each time
     "truth",  # mean over the repetitions, or limit
@@ -265,7 +265,7 @@ def named(row: Row) -> str:
 def place_within(row: Row, rows: list[Row]) -> float:
     """Cases of one metric lie under each other, within 0.35 of its line."""
     own = [key_of(other) for other in rows if named(other) == named(row)]
-    return 0.35 - 0.7 * own.index(key_of(row)) / max(1, len(own) - 1)
+    return 0.35 - 0.7 * (own.index(key_of(row)) + 0.5) / len(own)
 
 
 if __name__ == "__main__":
