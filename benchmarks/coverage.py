@@ -214,7 +214,7 @@ def with_table(page: str, rows: list[Row]) -> str:
 
 
 def table(rows: list[Row]) -> str:
-    """A line for each metric, in Markdown: how many cases, and which cover least and most; in bold what is outside."""
+    """A line for each metric, in Markdown: how many cases, which cover least and most; in bold what is outside."""
     lines = ["| interval of | conditional on | cases | covers least | covers most |", "| --- | --- | --- | --- | --- |"]
     for name in dict.fromkeys(named(row) for row in rows):
         own = sorted((row for row in rows if named(row) == name), key=lambda row: float(row["coverage_percent"]))
@@ -225,7 +225,8 @@ def table(rows: list[Row]) -> str:
 
 def in_words(row: Row) -> str:
     share = f"{float(row['coverage_percent']):.1f}%"
-    return f"{f'**{share}**' if outside(row) else share}: {row['images']}, {row['samples']}, n = {row['n']}"
+    share = f"**{share}**" if outside(row) else share
+    return f"{share} of {row['repetitions']}: {row['images']}, {row['samples']}, n = {row['n']}"
 
 
 def plot(rows: list[Row]) -> bytes:
