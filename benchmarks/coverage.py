@@ -1,266 +1,272 @@
-"""Do nominal 95% intervals cover in 92-98% of repetitions?
+"""Do nominal 95% intervals hold the truth in 92-98% of repetitions? For every metric that offers an interval.
 
-Simulation on Gaussians (at the null and away from it, also with fewer images than features) and on MNIST digits
-where ../shared/data has them. For each case: repetitions, the estimate's mean and standard deviation, the mean
-standard error offered, and the share of intervals that hold the expectation (the mean over repetitions).
-`difference` cases compare two sets of samples against one fixed reference, as `genmetrics compare` does.
+Image sets are drawn again and again from Gaussians and from MNIST as mnist-cnn sees it (../shared/data), at the null,
+where samples are drawn as real images are, and away from it (`coverage_worlds.py`). The cases are in
+`coverage_cases.py`. The truth is the mean over the repetitions, or the population's own value where an interval is for
+the limit of many images. `difference` cases are of two sets of samples against one reference, as `genmetrics compare`
+takes it.
 
-    python benchmarks/coverage.py [--repetitions 400] [--out benchmarks/results/coverage.csv]
+    python benchmarks/coverage.py [--only kernel] [--jobs 2] [--repetitions 100] [--anew]
+
+Writes benchmarks/results/coverage.csv, a row when it is measured; cases that are there are not measured again, unless
+--anew. Draws docs/pictures/coverage.svg, writes the table in docs/intervals.md and prints the cases outside 92-98%.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Callable, Iterator
-from functools import partial
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 
+import figures
 import numpy as np
+from coverage_cases import STUDIES, Case, Study, cases
+from coverage_worlds import SIDES, Rows
 from threadpoolctl import threadpool_limits
 
-from genmetrics.metrics.ddm import ddm_estimate
-from genmetrics.metrics.extrapolated import frechet_infinity_estimate, inception_score_infinity_estimate
-from genmetrics.metrics.fls import fls_estimate
-from genmetrics.metrics.frechet import frechet_estimate
-from genmetrics.metrics.inception_score import inception_score_estimate
-from genmetrics.metrics.intra_class import intra_class_estimate
-from genmetrics.metrics.kernel import kernel_estimate, rbf_estimate
-from genmetrics.metrics.vendi import rke_estimate, vendi_estimate
+from genmetrics.intervals import wilson
 from genmetrics.records import Z95, Estimate
 
-Draw = Callable[[np.random.Generator, int], np.ndarray]
-MNIST = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist_train.npz"
-
-
-def gaussian(d: int, mixing_seed: int, spread: float = 1.0, shift: float = 0.0) -> Draw:
-    """Draws of a d-wide Gaussian with a random covariance."""
-    mixing = np.random.default_rng(mixing_seed).normal(size=(d, d)) / np.sqrt(d)
-    return lambda random, n: spread * random.normal(size=(n, d)) @ mixing + shift
-
-
-def logits(classes: int, sharpness: float) -> Draw:
-    """Logits of a classifier that is sure of a class, more or less."""
-
-    def draw(random: np.random.Generator, n: int) -> np.ndarray:
-        z = random.normal(size=(n, classes))
-        z[np.arange(n), random.integers(classes, size=n)] += sharpness
-        return z
-
-    return draw
-
-
-def mnist(pixels_kept: int) -> Draw | None:
-    """Real digits averaged to pixels_kept x pixels_kept; None without the data."""
-    if not MNIST.exists():
-        return None
-    images = np.load(MNIST)["x"].astype(np.float64) / 255
-    step = 28 // pixels_kept
-    small = images.reshape(-1, pixels_kept, step, pixels_kept, step).mean(axis=(2, 4)).reshape(len(images), -1)
-    return lambda random, n: small[random.choice(len(small), n, replace=False)]
-
-
-def cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, Draw, int, int]]:
-    """name, estimate, draw of real, draw of generated, n real, n generated."""
-    for d, n in ((10, 500), (64, 1000), (64, 200), (200, 100)):
-        same, near, apart = gaussian(d, 1), gaussian(d, 1, 1.0, 0.1), gaussian(d, 1, 1.3, 0.2)
-        yield f"frechet null d={d} n={n}", frechet_estimate, same, same, n, n
-        yield f"frechet near d={d} n={n}", frechet_estimate, same, near, n, n
-        yield f"frechet apart d={d} n={n}", frechet_estimate, same, apart, n, n
-    yield "frechet null d=64 n=1000 m=400", frechet_estimate, gaussian(64, 1), gaussian(64, 1), 1000, 400
-    for d, n in ((10, 300), (64, 300)):
-        same, near, apart = gaussian(d, 1), gaussian(d, 1, 1.0, 0.1), gaussian(d, 1, 1.3, 0.2)
-        yield f"kernel null d={d} n={n}", kernel_estimate, same, same, n, n
-        yield f"kernel near d={d} n={n}", kernel_estimate, same, near, n, n
-        yield f"kernel apart d={d} n={n}", kernel_estimate, same, apart, n, n
-    yield "kernel subsets null d=10 n=1500", kernel_estimate, gaussian(10, 1), gaussian(10, 1), 1500, 1500
-    digits = mnist(7)
-    if digits is not None:
-        yield "frechet null mnist 7x7 n=1000", frechet_estimate, digits, digits, 1000, 1000
-        yield "kernel null mnist 7x7 n=500", kernel_estimate, digits, digits, 500, 500
-
-
-def skewed(d: int, shape: float) -> Draw:
-    """Draws of independent gamma variables, which have a direction to be similar in."""
-    return lambda random, n: random.gamma(shape, size=(n, d))
-
-
-def classes_and_features(shift: float) -> Draw:
-    """Features of three classes, the class in the last column."""
-
-    def draw(random: np.random.Generator, n: int) -> np.ndarray:
-        labels = np.arange(n) % 3
-        return np.column_stack([random.normal(size=(n, 5)) * (1 + labels[:, None]) + shift, labels])
-
-    return draw
-
-
-def by_class(real: np.ndarray, generated: np.ndarray, **_: object) -> Estimate:
-    return intra_class_estimate(real[:, :-1], generated[:, :-1], real[:, -1], generated[:, -1])
-
-
-def feature_cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, Draw, int, int]]:
-    """Metrics of features beyond the usual panel, as in `cases`."""
-    for name, shift in (("null", 0.0), ("near", 0.1), ("apart", 0.5)):
-        same, other = gaussian(10, 1), gaussian(10, 1, 1.0, shift)
-        yield f"kernel-rbf {name} d=10 n=300", rbf_estimate, same, other, 300, 300
-    for name, shift in (("null", 0.0), ("apart", 0.5)):
-        yield (
-            f"frechet-intra-class {name} n=450",
-            by_class,
-            classes_and_features(0.0),
-            classes_and_features(shift),
-            450,
-            450,
-        )
-
-
-def diversity_cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, int]]:
-    for d, n in ((4, 200), (10, 300)):
-        yield f"vendi d={d} n={n}", vendi_estimate, skewed(d, 2.0), n
-        yield f"rke d={d} n={n}", rke_estimate, skewed(d, 2.0), n
-    digits = mnist(7)
-    if digits is not None:
-        yield "vendi mnist 7x7 n=500", vendi_estimate, digits, 500
-        yield "rke mnist 7x7 n=500", rke_estimate, digits, 500
-    reference = gaussian(6, 1)(np.random.default_rng(3), 1000)
-    yield (
-        "frechet-infinity apart d=6 n=500",
-        lambda y, **_: frechet_infinity_estimate(reference, y),
-        gaussian(6, 1, 1.2, 0.2),
-        500,
-    )
-    yield "inception-score-infinity n=500", inception_score_infinity_estimate, logits(10, 3.0), 500
-    train, samples = (gaussian(4, 1)(np.random.default_rng(i), 200) for i in (4, 5))
-    yield "fls over test d=4 n=200", lambda test, **_: fls_estimate(train, test, samples), gaussian(4, 1), 200
-
-
-def one_sided_cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, int]]:
-    for classes, sharpness, n in ((10, 8.0, 500), (10, 3.0, 500), (100, 6.0, 2000)):
-        yield (
-            f"inception-score classes={classes} sharpness={sharpness} n={n}",
-            inception_score_estimate,
-            logits(classes, sharpness),
-            n,
-        )
-    for d in (2, 10):
-        generated = gaussian(d, 1, 1.2)(np.random.default_rng(7), 500)
-        yield (
-            f"ddm over test d={d} n=300",
-            lambda test, generated=generated, **_: ddm_estimate(test, generated),
-            gaussian(d, 1),
-            300,
-        )
-
-
-def difference_cases() -> Iterator[tuple[str, Callable[..., Estimate], Draw, Draw, int]]:
-    for d, n in ((10, 300), (64, 500), (100, 80)):
-        yield f"frechet difference d={d} n={n}", frechet_estimate, gaussian(d, 1), gaussian(d, 1), n
-        yield f"frechet difference apart d={d} n={n}", frechet_estimate, gaussian(d, 1), gaussian(d, 1, 1.3, 0.2), n
-    yield "kernel difference d=10 n=300", kernel_estimate, gaussian(10, 1), gaussian(10, 1), 300
-
-
+RESULT = Path(__file__).parent / "results" / "coverage.csv"
+PAGE = Path(__file__).parents[1] / "docs" / "intervals.md"
+MARKS = "<!-- coverage -->\n", "<!-- end of coverage -->\n"  # the page's table stands between
+KEY = ("metric", "of", "images", "samples", "n")
+FIELDS: tuple[str, ...] = (
+    *KEY,
+    "held_fixed",  # the other sets are drawn anew each time
+    "truth",  # mean over the repetitions, or limit
+    "repetitions",
+    "value",  # the truth
+    "sd",  # of the value over the repetitions
+    "mean_std_error",  # that the metric claimed
+    "too_low",  # intervals that lie below the truth
+    "too_high",
+    "coverage_percent",
+    "ms",  # one estimate, on one core
+)
+LOWEST, HIGHEST = 92.0, 98.0  # accepted for a nominal 95%
+Row = dict[str, str]
 Repeated = tuple[float, float, float, float]  # value, standard error, and the interval's ends
 
 
-def repeat(once: Callable[[np.random.Generator], Repeated], times: int) -> np.ndarray:
-    """(times, 4): what `once` gives, time after time."""
-    random = np.random.default_rng(0)
-    return np.array([once(random) for _ in range(times)], dtype=float)
+def measured(case: Case) -> Row:
+    """The case's row."""
+    study, random = STUDIES[case.metric], np.random.default_rng(0)
+    fixed = {side: held(case, side) for side in study.held}
+    once = value_once if case.of == "value" else difference_once
+    start = time.process_time()
+    with threadpool_limits(1):
+        repeated = np.array([once(study, case, fixed, random) for _ in range(case.repetitions)])
+    taken = (time.process_time() - start) / len(repeated) / (1 if case.of == "value" else 2)
+    values, errors, low, high = repeated.T
+    truth = values.mean() if study.limit is None or case.of == "difference" else limit(study, case, fixed)
+    below, above = int((high < truth).sum()), int((low > truth).sum())
+    found = {
+        "held_fixed": " and ".join(held_sides(study, case)),
+        "truth": "mean" if study.limit is None or case.of == "difference" else "limit",
+        "repetitions": case.repetitions,
+        "value": f"{truth:.6g}",
+        "sd": f"{values.std(ddof=1):.4g}",
+        "mean_std_error": f"{errors.mean():.4g}",
+        "too_low": below,
+        "too_high": above,
+        "coverage_percent": f"{100 * (1 - (below + above) / len(repeated)):.2f}",
+        "ms": f"{1000 * taken:.1f}",
+    }
+    return {**dict(zip(KEY, case.key, strict=True)), **{name: str(value) for name, value in found.items()}}
 
 
-def measured(repetitions: int, only: str) -> Iterator[dict[str, object]]:
-    for name, estimate, real, generated, n, m in (*cases(), *feature_cases()):
-        if only not in name:
-            continue
-        yield row(name, repeat(partial(two_sided, estimate, real, generated, n, m), repetitions))
-    for name, estimate, draw, n in (*one_sided_cases(), *diversity_cases()):
-        if only not in name:
-            continue
-        yield row(name, repeat(partial(one_sided, estimate, draw, n), repetitions))
-    for name, estimate, real, generated, n in difference_cases():
-        if only not in name:
-            continue
-        reference = real(np.random.default_rng(5), n)
-        yield row(name, repeat(partial(paired, estimate, reference, generated, n), repetitions))
+def drawn(case: Case, side: str, random: np.random.Generator) -> Rows:
+    return case.world.draw(side, case.situation, random, case.n)
 
 
-def two_sided(
-    estimate: Callable[..., Estimate], real: Draw, generated: Draw, n: int, m: int, random: np.random.Generator
-) -> Repeated:
-    return offered(estimate(real(random, n), generated(random, m)))
+def held(case: Case, side: str) -> Rows:
+    """The set that stands fixed; of each side another one."""
+    return drawn(case, side, np.random.default_rng([1000, SIDES.index(side)]))
 
 
-def one_sided(estimate: Callable[..., Estimate], draw: Draw, n: int, random: np.random.Generator) -> Repeated:
-    return offered(estimate(draw(random, n)))
+def held_sides(study: Study, case: Case) -> list[str]:
+    """What is not drawn anew; of a difference, all but the samples."""
+    return [s for s in study.sides if s != "generated"] if case.of == "difference" else list(study.held)
 
 
-def offered(found: Estimate) -> Repeated:
-    assert found.std_error is not None
-    assert found.low is not None
-    assert found.high is not None
-    return found.value, found.std_error, found.low, found.high
+def given(study: Study, sets: dict[str, Rows]) -> list[np.ndarray]:
+    """The metric's arguments."""
+    return [sets[side][output] for side, output in (need.split(".") for need in study.needs)]
 
 
-def paired(
-    estimate: Callable[..., Estimate], reference: np.ndarray, draw: Draw, n: int, random: np.random.Generator
-) -> Repeated:
-    a, b = (estimate(reference, draw(random, n)) for _ in range(2))
+def value_once(study: Study, case: Case, fixed: dict[str, Rows], random: np.random.Generator) -> Repeated:
+    sets = {side: fixed.get(side) or drawn(case, side, random) for side in study.sides}
+    found = study.estimate(*given(study, sets))
+    return numbers(found.value, found.std_error, found.low, found.high)
+
+
+def difference_once(study: Study, case: Case, fixed: dict[str, Rows], random: np.random.Generator) -> Repeated:
+    for side in held_sides(study, case):
+        if side not in fixed:
+            fixed[side] = held(case, side)
+    a, b = (study.estimate(*given(study, {**fixed, "generated": drawn(case, "generated", random)})) for _ in range(2))
+    return numbers(*difference_of(a, b))
+
+
+def difference_of(a: Estimate, b: Estimate) -> tuple[float, ...]:
+    """As `genmetrics.comparison.difference` has it."""
     assert a.std_error_generated is not None
     assert b.std_error_generated is not None
     value, error = a.value - b.value, float(np.hypot(a.std_error_generated, b.std_error_generated))
     return value, error, value - Z95 * error, value + Z95 * error
 
 
-def row(name: str, repeated: np.ndarray) -> dict[str, object]:
-    """The summary of one case; its truth is the mean value over all repetitions."""
-    values, errors, low, high = repeated.T
-    truth = values.mean()
-    return {
-        "case": name,
-        "repetitions": len(values),
-        "mean": f"{truth:.6g}",
-        "sd": f"{values.std(ddof=1):.4g}",
-        "mean_std_error": f"{errors.mean():.4g}",
-        "coverage_percent": f"{100 * np.mean((low <= truth) & (truth <= high)):.1f}",
-    }
+def numbers(*found: float | None) -> Repeated:
+    value, error, low, high = (float("nan") if each is None else each for each in found)
+    assert np.isfinite([value, error, low, high]).all(), "no interval was offered"
+    return value, error, low, high
+
+
+def limit(study: Study, case: Case, fixed: dict[str, Rows]) -> float:
+    """The measure of the whole population of samples."""
+    assert study.limit is not None
+    whole = case.world.draw("generated", case.situation, np.random.default_rng(2000), case.world.whole)
+    return study.limit(*given(study, {**fixed, "generated": whole}))
+
+
+# --- the table
+
+
+def key_of(row: Row) -> tuple[str, ...]:
+    return tuple(row[name] for name in KEY)
+
+
+def read(path: Path = RESULT) -> dict[tuple[str, ...], Row]:
+    """What was measured before, by case."""
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        return {key_of(row): row for row in csv.DictReader(file)}
+
+
+def write(path: Path, known: dict[tuple[str, ...], Row], order: Sequence[Case]) -> list[Row]:
+    """The rows known, in the order of the cases; what is no case any more is left out."""
+    rows = [known[case.key] for case in order if case.key in known]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    part.replace(path)
+    return rows
+
+
+def outside(row: Row) -> bool:
+    """Does the case lie outside 92-98% by more than the simulation's noise (its own 95% interval)?"""
+    low, high = wilson(float(row["coverage_percent"]) / 100, int(row["repetitions"]))
+    return 100 * high < LOWEST or 100 * low > HIGHEST
+
+
+def spoken(row: Row) -> str:
+    text = f"{row['metric']:<24} {row['of'][:5]:<5} {row['images']:<24} {row['samples']:<7} n={row['n']:<5}"
+    ratio = float(row["mean_std_error"]) / (float(row["sd"]) or float("nan"))
+    tails = f"{row['too_low']:>4} low {row['too_high']:>4} high of {row['repetitions']:<4}"
+    return f"{text} {row['coverage_percent']:>6}% {tails} se/sd {ratio:.2f} {row['ms']:>7} ms" + (
+        "  OUTSIDE" if outside(row) else ""
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=400)
-    parser.add_argument("--only", default="", help="cases whose name holds this")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "coverage.csv")
+    parser.add_argument("--only", default="", help="metrics, comma-separated")
+    parser.add_argument("--repetitions", type=int, help="instead of each case's own")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--anew", action="store_true", help="measure also what is known")
+    parser.add_argument("--out", type=Path, default=RESULT)
     arguments = parser.parse_args()
-    rows = []
-    with threadpool_limits(1):
-        for found in measured(arguments.repetitions, arguments.only):
-            print(f"{found['case']:<48}", *(f"{value:>10}" for value in list(found.values())[1:]), flush=True)
-            rows.append(found)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with arguments.out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    arguments.out.with_suffix(".svg").write_bytes(plot(rows))
+    order = list(cases())
+    wanted = [c for c in order if not arguments.only or c.metric in arguments.only.split(",")]
+    if arguments.repetitions:
+        wanted = [replace(case, repetitions=arguments.repetitions) for case in wanted]
+    known = read(arguments.out)
+    if not arguments.anew:
+        wanted = [case for case in wanted if case.key not in known]
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        for done in as_completed([pool.submit(measured, case) for case in wanted]):
+            if done.exception():
+                pool.shutdown(cancel_futures=True)
+            row = done.result()
+            print(spoken(row), flush=True)
+            known[key_of(row)] = row
+            write(arguments.out, known, order)
+    rows = write(arguments.out, known, order)
+    if arguments.out == RESULT:
+        figures.save("coverage.svg", plot(rows))
+        PAGE.write_text(with_table(PAGE.read_text(), rows))
+    print(*(spoken(row) for row in rows if outside(row)), sep="\n")
 
 
-def plot(rows: list[dict[str, object]]) -> bytes:
-    """Coverage of each case, with the range of 92 to 98% that is asked for."""
+def with_table(page: str, rows: list[Row]) -> str:
+    """The page with this table in place of the one it has."""
+    before, rest = page.split(MARKS[0])
+    return before + MARKS[0] + table(rows) + MARKS[1] + rest.split(MARKS[1])[1]
+
+
+def table(rows: list[Row]) -> str:
+    """A line for each metric, in Markdown: how many cases, which cover least and most; in bold what is outside."""
+    lines = ["| interval of | conditional on | cases | covers least | covers most |", "| --- | --- | --- | --- | --- |"]
+    for name in dict.fromkeys(named(row) for row in rows):
+        own = sorted((row for row in rows if named(row) == name), key=lambda row: float(row["coverage_percent"]))
+        held = {"": "nothing"}.get(own[0]["held_fixed"], own[0]["held_fixed"])
+        lines.append(f"| {name} | {held} | {len(own)} | {in_words(own[0])} | {in_words(own[-1])} |")
+    return "\n".join(lines) + "\n"
+
+
+def in_words(row: Row) -> str:
+    share = f"{float(row['coverage_percent']):.1f}%"
+    share = f"**{share}**" if outside(row) else share
+    return f"{share} of {row['repetitions']}: {row['images']}, {row['samples']}, n = {row['n']}"
+
+
+def plot(rows: list[Row]) -> bytes:
+    """A line for each metric, a point for each of its cases, over the 92 to 98% that are asked for."""
     from genmetrics.reports.plots import REAL, SAMPLES, figure, svg
 
-    with figure(7, 0.6 + 0.19 * len(rows)) as drawn:
-        axes = drawn.add_subplot()
-        places = np.arange(len(rows))[::-1]
-        coverage = np.array([float(str(row["coverage_percent"])) for row in rows])
-        error = 1.96 * np.sqrt(coverage * (100 - coverage) / [int(str(row["repetitions"])) for row in rows])
-        axes.axvspan(92, 98, color=REAL, alpha=0.15, linewidth=0)
+    names = list(dict.fromkeys(named(row) for row in rows))
+    with figure(7.5, 0.8 + 0.27 * len(names)) as drawn_on:
+        axes = drawn_on.add_subplot()
+        axes.axvspan(LOWEST, HIGHEST, color=REAL, alpha=0.15, linewidth=0)
         axes.axvline(95, color=REAL, linewidth=0.8)
-        axes.errorbar(coverage, places, xerr=error, fmt="o", color=SAMPLES, markersize=3.5, linewidth=1)
-        axes.set_yticks(places, [str(row["case"]) for row in rows], fontsize=7)
-        axes.set_ylim(-1, len(rows))
-        axes.set_xlabel("% of nominal 95% intervals that hold the value; bars: 1.96 standard errors of the simulation")
-        return svg(drawn)
+        for mnist, label in ((False, "Gaussians"), (True, "MNIST")):
+            for null in (True, False):
+                some = [r for r in rows if ("MNIST" in r["images"], r["samples"] == "null") == (mnist, null)]
+                places = [len(names) - 1 - names.index(named(r)) + place_within(r, rows) for r in some]
+                shares = np.array([float(r["coverage_percent"]) for r in some])
+                ends = np.array([wilson(s / 100, int(r["repetitions"])) for s, r in zip(shares, some, strict=True)])
+                reach = np.abs(100 * ends.reshape(-1, 2).T - shares)
+                colour = "#b4552d" if mnist else SAMPLES
+                style = {"color": colour, "markersize": 3.2, "linewidth": 0.6, "markerfacecolor": colour}
+                style |= {} if null else {"markerfacecolor": "white"}
+                where = "at the null" if null else "away from it"
+                axes.errorbar(shares, places, xerr=reach, fmt="o", label=f"{label}, {where}", **style)
+        axes.set_yticks(np.arange(len(names))[::-1], names, fontsize=8)
+        axes.set_ylim(-0.8, len(names) - 0.2)
+        axes.set_xlabel("% of nominal 95% intervals that hold the truth; bars: 95% intervals of the simulation")
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.4, 1.0 + 0.6 / len(names)), ncols=4, fontsize=7, frameon=False
+        )
+        return svg(drawn_on)
+
+
+def named(row: Row) -> str:
+    return row["metric"] if row["of"] == "value" else f"{row['metric']}, difference"
+
+
+def place_within(row: Row, rows: list[Row]) -> float:
+    """Cases of one metric lie under each other, within 0.35 of its line."""
+    own = [key_of(other) for other in rows if named(other) == named(row)]
+    return 0.35 - 0.7 * (own.index(key_of(row)) + 0.5) / len(own)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,14 @@ REMARKS = {
         "{ct-score gaussian-noise 100}: the sign tells which."
     ),
 }
-TAIL = """## Not here
+TAIL = """## Do the intervals cover?
+
+Nominal 95% intervals of every metric that offers one, tried on Gaussians and on MNIST, at the null and away from it:
+[the table, the worst cases and how it is done](intervals.md).
+
+![coverage of each metric's intervals](pictures/coverage.svg)
+
+## Not here
 
 LPIPS diversity: the kept implementations (lpips, torchmetrics, torch-fidelity) download ImageNet weights of AlexNet or
 VGG when they start, which nothing here does; `ms-ssim` measures pairs of images, `vendi` features of any network.

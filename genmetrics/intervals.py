@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from genmetrics.records import Z95, Estimate
 
 PART, SMALLEST_PART, PAIRS = 1000, 20, 40  # images in a part of a set; pairs of parts that a variance is taken over
+RARE = 3  # trials that came out one way, up to which a Poisson limit holds for them
 
 
 def variance_of_mean(influence: NDArray[np.float64]) -> float:
@@ -29,12 +30,27 @@ def variance_of_mean(influence: NDArray[np.float64]) -> float:
 def wilson(share: float, trials: float) -> tuple[float, float]:
     """95% interval of a share found in so many independent trials (effective ones: any number above 0).
 
-    Source: Wilson (1927), JASA 22, 209-212.
+    Where some trials, but no more than RARE, came out one way, the limit towards 0 of these is a Poisson count's:
+    Wilson's own lies too far from it, and covers as little as 84%.
+
+    Source: Wilson (1927), JASA 22, 209-212; rare ones: Brown, Cai & DasGupta (2001), Statistical Science 16, 101-133,
+        the modified Wilson interval.
     """
     z2 = Z95**2
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     reach = Z95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach))
+    low = min(middle - reach, fewest(share * trials) / trials)
+    high = max(middle + reach, 1 - fewest((1 - share) * trials) / trials)
+    return max(0.0, min(share, low)), min(1.0, max(share, high))
+
+
+def fewest(found: float) -> float:
+    """The Poisson mean under which `found` or more come up in 5%; of more than RARE: no limit."""
+    if not 0 < found < RARE + 0.5:  # effective trials are not whole
+        return math.inf
+    from scipy.special import gammaincinv
+
+    return float(gammaincinv(found, 0.05))
 
 
 def student(values: ArrayLike) -> tuple[float, float]:

@@ -111,9 +111,10 @@ def inception_score_infinity_estimate(logits: Any, *, seed: int = 0, intervals: 
 def estimated(
     x: NDArray[Any], fit: Callable[[NDArray[Any], int], Extrapolated], seed: int, intervals: bool
 ) -> Estimate:
-    """The fit to all images; its standard error from whole fits to random halves.
+    """The fit to all images; its standard error from whole fits to random halves, its interval Student's.
 
-    Two halves share no image, so their fits differ by the root of 4 variances of the fit to all.
+    Two halves share no image, so their fits differ by the root of 4 variances of the fit to all; each pair of halves
+    is a degree of freedom.
     """
     found = fit(x, seed)
     details = {"sizes": list(found.sizes), "values": list(found.values)}
@@ -121,15 +122,20 @@ def estimated(
     if not intervals or len(x) < 2 * FEWEST:
         why = f"{count(len(x), 'image')} are too few to halve" if intervals else "intervals were switched off"
         return Estimate(found.value, interval=f"no interval: {why}", options=options, details=details)
+    from scipy.special import stdtrit
+
     differences = []
     for split in range(SPLITS):
         first, second = (fit(x[rows], seed + split).value for rows in random_halves(len(x), seed + split))
         differences.append(first - second)
     std_error = float(np.sqrt(np.mean(np.square(differences))) / 2)
-    return Estimate.normal(
+    reach = float(stdtrit(SPLITS, 0.975)) * std_error
+    return Estimate(
         found.value,
         std_error,
         std_error_generated=std_error,
+        low=found.value - reach,
+        high=found.value + reach,
         interval="for the limit of many generated images, conditional on the reference",
         options=options,
         details=details,

@@ -189,7 +189,11 @@ def recall_estimate(
 
 
 def density_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
-    """Density, a mean over the generated images; the real balls stand fixed."""
+    """Density, a mean over the generated images, with an interval normal for its logarithm; the real balls stand fixed.
+
+    Few samples in many balls make the mean's distribution skewed: where most samples lie in none, the plain normal
+    interval covers 91%, this one 93% (`benchmarks/coverage.py`, Gaussians of 64 dimensions, 300 samples).
+    """
     terms = terms_of(real, generated, COVERAGE_K).density
     value, options = float(terms.mean()), {"k": COVERAGE_K}
     if not intervals:
@@ -199,11 +203,10 @@ def density_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
             value, "no generated image lies in a ball" if len(terms) > 1 else "one image", options=options
         )
     std_error = math.sqrt(variance_of_mean(terms))
-    return Estimate.normal(
+    return Estimate.log_normal(
         value,
         std_error,
         std_error_generated=std_error,
-        bounds=(0.0, math.inf),
         interval="over generated images, conditional on the real set",
         options=options,
     )

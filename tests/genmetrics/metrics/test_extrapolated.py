@@ -59,6 +59,12 @@ def test_the_standard_error_is_the_spread_over_repeated_draws():
     assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(values), rel=0.34)
 
 
+def test_the_interval_is_students_with_a_degree_of_freedom_for_each_of_the_ten_halvings():
+    found = frechet_infinity_estimate(normal(300, 3, 1), normal(300, 3, 2))
+    ends = (found.value - 2.2281 * found.std_error, found.value + 2.2281 * found.std_error)  # t tables, 10
+    assert (found.low, found.high) == pytest.approx(ends, rel=1e-4)
+
+
 def test_too_few_images_are_refused_and_too_few_to_halve_have_no_interval():
     with pytest.raises(DataError, match="99 images, but at least 100"):
         frechet_distance_infinity(normal(200, 2, 1), normal(99, 2, 2))

@@ -140,6 +140,17 @@ def test_an_interval_says_what_stands_fixed():
     assert coverage_estimate(x[:39], y).interval.startswith("no interval: parts of 39 images")
 
 
+def test_densitys_interval_is_normal_for_its_logarithm():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(2, 30, 3))
+    found, terms = density_estimate(x, y), [float(slow.density(x, g[None], 5)) for g in y]
+    error = np.std(terms, ddof=1) / np.sqrt(30)
+    assert found.std_error == pytest.approx(error)
+    assert np.log([found.low, found.high]) == pytest.approx(
+        np.log(found.value) + 1.959964 * error / found.value * np.array([-1, 1])
+    )
+
+
 def test_precision_of_0_has_an_interval_of_some_width():
     rng = np.random.default_rng(2)
     found = precision_estimate(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)) + 100)
