@@ -23,8 +23,8 @@ Peers: torch-fidelity 0.4.0 (MIND: its main branch), dgm-eval 0.1.0, prdc 0.2, v
 the code of FLS's authors, scikit-learn 1.9.1. Made by `python benchmarks/parity/table_page.py` from
 [parity_features.csv](../benchmarks/results/parity_features.csv) and
 [parity_neighbours.csv](../benchmarks/results/parity_neighbours.csv), which `benchmarks/parity/feature_peers.py` and
-`neighbour_peers.py` measure ({dates}, 2 cores). Of {cells} comparisons at {grid} sizes each {held} agree, {differ} differ
-as said below, {left} are not run, and why is said too{pending}.
+`neighbour_peers.py` measure ({dates}, 2 cores). Of {cells} comparisons at {grid} sizes each {held} agree, {differ}
+differ as said below, {left} are not run, and why is said too{pending}.
 """
 
 AGREE = """## Where they agree
