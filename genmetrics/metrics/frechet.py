@@ -16,6 +16,7 @@ from genmetrics.intervals import random_halves, second_order_corrected, variance
 from genmetrics.metrics.gaussians import (
     Gaussian,
     between,
+    in_range,
     rounding_of_roots,
     singular,
     singular_values,
@@ -26,6 +27,7 @@ from genmetrics.records import Estimate
 
 TOLERANCE = 3e-9  # of the distance: what rounding may cost before the slower, exact factors are taken
 FEWEST_FOR_INTERVAL = 20  # images on each side
+SQUARES_FIT = 1e-140, 1e140  # influences whose variance is a float64
 
 
 def frechet_distance(real: Any, generated: Any) -> float:
@@ -81,6 +83,7 @@ def frechet_influence(a: Gaussian, b: Gaussian) -> tuple[float, NDArray[np.float
     return max(0.0, distance), of_a.pull(-shift, left, s), of_b.pull(shift, right.T, s)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def influence_by_cholesky(a: Gaussian, b: Gaussian) -> tuple[float, NDArray[np.float64], NDArray[np.float64]] | None:
     """`frechet_influence` by one symmetric eigensolve; None where rounding would show, or a covariance is singular.
 
@@ -89,7 +92,10 @@ def influence_by_cholesky(a: Gaussian, b: Gaussian) -> tuple[float, NDArray[np.f
     if a.few or b.few or not (a.moments.varying.all() and b.moments.varying.all()) or a.moments.root is None:
         return None
     root = a.moments.root
-    squared, axes = np.linalg.eigh(between(root, b.covariance))
+    product = between(root, b.covariance)
+    if not in_range(product):
+        return None
+    squared, axes = np.linalg.eigh(product)
     shift, s = b.mean - a.mean, np.sqrt(squared.clip(min=0))
     distance = float(shift @ shift) + a.total_variance + b.total_variance - 2 * float(s.sum())
     if rounding_of_roots(squared.clip(min=0)) > TOLERANCE * distance:
@@ -137,6 +143,10 @@ def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
     halves_a = [Gaussian(x[i], "real") for i in random_halves(len(x), seed)]
     halves_b = [Gaussian(y[i], "generated") for i in random_halves(len(y), seed + 1)]
     value, of_real, of_generated = frechet_influence(a, b)
+    largest = max(float(np.abs(of_real).max()), float(np.abs(of_generated).max()))
+    if largest > 0 and not SQUARES_FIT[0] < largest < SQUARES_FIT[1]:
+        why = "the features are so large or so small that their fourth powers leave float64; scale them"
+        return Estimate(value, interval=f"no interval: {why}", notes=notes)
     both = [frechet_influence(*pair)[1:] for pair in zip(halves_a, halves_b, strict=True)]
     generated_alone = [frechet_influence(a, half)[2] for half in halves_b]
     variance = second_order_corrected(

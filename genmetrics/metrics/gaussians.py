@@ -13,6 +13,7 @@ from genmetrics._checks import DataError, as_features, blocks
 from genmetrics.metrics.moments import Moments
 
 LARGEST = 1e140  # of a feature: sums of its squares are still float64
+LEAST = np.finfo(float).tiny / np.finfo(float).eps ** 2  # of an eigenvalue: what rounding leaves of it is still float64
 
 
 class Gaussian:
@@ -65,8 +66,11 @@ class Gaussian:
         return self.width if self.x is None else min(len(self.x) - 1, self.width)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def squared_singular_values(a: Gaussian, b: Gaussian) -> NDArray[np.float64] | None:
-    """Squares of those singular values of F1^T F2 that are not known to be 0; None where a covariance is singular.
+    """Squares of those singular values of F1^T F2 that are not known to be 0; None where it cannot be told.
+
+    That is where a covariance is singular, or where the squares of the features' squares leave float64.
 
     They are the eigenvalues of F1^T S2 F1, symmetric and, with F1 the Cholesky factor or the centred sample, no wider
     than the smaller set's rank.
@@ -75,16 +79,26 @@ def squared_singular_values(a: Gaussian, b: Gaussian) -> NDArray[np.float64] | N
         a, b = b, a
     if b.few:
         cross = a.factor.T @ b.factor
-        return np.linalg.eigvalsh(cross @ cross.T)[-a.largest_rank :].clip(min=0)
+        return largest_eigenvalues(cross @ cross.T, a.largest_rank)
     both = b.moments.varying if a.few else a.moments.varying & b.moments.varying
     rank = min(a.largest_rank, b.largest_rank, int(both.sum()))
     if rank == 0:
         return None
     if a.few:
-        return np.linalg.eigvalsh(a.factor.T @ (b.covariance @ a.factor))[-rank:].clip(min=0)
+        return largest_eigenvalues(a.factor.T @ (b.covariance @ a.factor), rank)
     root, kept = a.moments.root, a.moments.varying
     covariance = b.covariance if kept.all() else b.covariance[np.ix_(kept, kept)]
-    return None if root is None else np.linalg.eigvalsh(between(root, covariance))[-rank:].clip(min=0)
+    return None if root is None else largest_eigenvalues(between(root, covariance), rank)
+
+
+def largest_eigenvalues(product: NDArray[np.float64], rank: int) -> NDArray[np.float64] | None:
+    """So many of F1^T S2 F1, of which only the lower triangle counts, and none below 0; None out of float64's range."""
+    return np.linalg.eigvalsh(product)[-rank:].clip(min=0) if in_range(product) else None
+
+
+def in_range(product: NDArray[np.float64]) -> bool:
+    """Is F1^T S2 F1, which goes with the fourth power of the features, neither overflown nor rounded to 0?"""
+    return LEAST < np.diag(product).max() < np.inf
 
 
 def between(root: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:

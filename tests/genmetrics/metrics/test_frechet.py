@@ -43,6 +43,25 @@ def sample(n, d, seed, scale=1.0, shift=0.0):
     return shift + scale * (rng.gamma(2.0, size=(n, d)) @ rng.normal(size=(d, d)))
 
 
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("scale", [1e-150, 1e-100, 1e-81, 1e-75, 1e75, 1e100, 1e138])
+def test_distance_goes_with_the_square_of_the_scale_where_fourth_powers_leave_float64(shape, scale):
+    real, generated = pair(shape)
+    found = frechet_distance(scale * real, scale * generated)
+    assert found / scale**2 == pytest.approx(frechet_distance(real, generated), rel=1e-8)
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-100, 1e-60, 1e60, 1e100, 1e138])
+def test_an_interval_goes_with_the_square_of_the_scale_or_is_refused(scale):
+    real, generated = pair((60, 50, 5))
+    expected, found = frechet_estimate(real, generated), frechet_estimate(scale * real, scale * generated)
+    assert found.value / scale**2 == pytest.approx(expected.value, rel=1e-8)
+    if found.low is None:
+        assert "leave float64" in found.interval
+    else:
+        assert (found.low / scale**2, found.high / scale**2) == pytest.approx((expected.low, expected.high), rel=1e-6)
+
+
 def fitted(x):
     return Gaussian(x, "x")
 
