@@ -38,9 +38,7 @@ SEEDS = (0, 1, 2)  # declared before the first run
 N, SHOWN = 10_000, 16
 IMPROVED = ("--technique", "feature-matching", "--generator-steps", "1", "--labels-per-class", "10")  # MNIST's, code
 IMPROVED += ("--learning-rate", "3e-3", "--batch-size", "100")
-IMPROVED += (
-    () if lengths.FULL else ("--steps", "2000")
-)  # tried on seed 100; minutes, where the paper takes hundreds of passes
+IMPROVED += () if lengths.FULL else ("--steps", "2000")  # minutes; settings tried on seed 100
 MODELS = {  # name -> model and settings besides the quick preset
     "dcgan": ("dcgan", "--channels-last"),
     "dcgan-small": ("dcgan", "--channels-last", "--small"),
