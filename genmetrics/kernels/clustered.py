@@ -39,6 +39,7 @@ BESIDE = 3.0  # how far apart, along an axis, cells may lie whose queries share 
 TIGHT = 2.0  # radius: for larger clusters Bennett's bound is hardly ever below the triangle's
 COLUMNS = 1024
 FEW = 32  # references: not worth clustering
+NORMAL = (1e-30, 1e30)  # units that float32 holds to its precision: beyond, one is 0, infinite or short of digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +190,7 @@ def group_bounds(
     """Bounds on log sum_j e^-D for a group of queries, (b,) each, and how many pairs were computed for them."""
     centre, pairs = queries.mean(axis=0, dtype=np.float64), 0
     below = above = np.full(len(queries), np.nan)
-    for dtype in (np.float32, np.float64):
+    for dtype in (np.float32, np.float64) if NORMAL[0] < space.unit < NORMAL[1] else (np.float64,):
         below, above, computed = bounds_in(space.about(centre, dtype), queries, found, space, width)
         pairs += computed
         if not np.isnan(below).any():

@@ -11,8 +11,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from genmetrics._checks import DataError
+
 DISTANCES = ("half_sq", "sq", "l2")
 EPS = float(np.finfo(float).eps)
+LEAST_SQUARE = 1e-290  # of a scale: near 1e-308 float64 loses digits
 SIGNIFICANT = 80.0  # a term e^-80 below a row's largest adds less than 1e-17 of it, even 10^17 times
 
 Item = TypeVar("Item")
@@ -28,8 +31,15 @@ class LogMeanExp:
 
 
 def square_unit(distance: str, scale: float) -> float:
-    """What |x-y|^2 is divided by to give D, or for "l2" D^2."""
-    return 2 * scale**2 if distance == "half_sq" else scale**2
+    """What |x-y|^2 is divided by to give D, or for "l2" D^2.
+
+    Raises:
+        DataError: the square of `scale` is infinite in float64, or too small to keep its digits.
+    """
+    square = float(scale) * float(scale)
+    if not LEAST_SQUARE < square < np.inf:
+        raise DataError(f"the square of scale {scale} leaves float64; bring features and scale nearer to 1")
+    return 2 * square if distance == "half_sq" else square
 
 
 def to_scaled(square: NDArray[np.float64], distance: str, scale: float) -> None:

@@ -38,17 +38,17 @@ def top_k_log_mean_exp(
     n, m = len(queries), len(references)
     lower, upper = np.full(n, -np.inf), np.full(n, np.inf)
     open_rows = np.arange(n)
-    k = min(FIRST_K, m)
+    k, largest_k = min(FIRST_K, m), 0
     found = Nearest(references, index) if usable(queries, references) else None
-    while found is not None and len(open_rows) and k <= min(LARGEST_K, max(FIRST_K, m // 4)):
+    while found is not None and len(open_rows) and largest_k < k <= min(LARGEST_K, max(FIRST_K, m // 4)):
         for rows in split(open_rows, QUERIES):
             lower[rows], upper[rows] = bracket(found, queries[rows], references, k, distance, scale)
         open_rows = open_rows[~(upper[open_rows] - lower[open_rows] <= width)]
-        k = min(GROWTH * k, m)
+        largest_k, k = k, min(GROWTH * k, m)
     if len(open_rows):
         exact = log_mean_exp(queries[open_rows], references, distance=distance, scale=scale)
         lower[open_rows], upper[open_rows] = exact.values - exact.error, exact.values + exact.error
-    details = {"share_exact": len(open_rows) / n, "largest_k": float(k // GROWTH if found is not None else 0)}
+    details = {"share_exact": len(open_rows) / n, "largest_k": float(largest_k)}
     return Bracket(lower, upper, certified=index == "flat", details=details)
 
 

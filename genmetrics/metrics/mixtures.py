@@ -114,7 +114,10 @@ def ddm_variational_kl(f: Any, g: Any, scale: float = 1.0) -> Ddm:
         if not np.isfinite(value):
             raise DataError(f"distances over scale {scale} overflow float64; use a larger scale")
         return Ddm(value, value - error, value + error, None, scale)
-    value = float(weights @ (log_sums(a, a, scale) - log_sums(a, b, scale)))
+    with np.errstate(all="ignore"):  # the result is looked at
+        value = float(weights @ (log_sums(a, a, scale) - log_sums(a, b, scale)))
+    if not np.isfinite(value):
+        raise DataError(f"divergences over scale {scale} overflow float64; bring means and variances nearer to 1")
     return Ddm(value, value, value, None, scale, certified=False)
 
 
@@ -139,9 +142,11 @@ def diagonal_divergences(f: Checked, g: Checked, scale: float) -> Iterator[tuple
     step = max(1, HELD // (len(x) * f.d))
     for i in range(0, len(y), step):
         b = slice(i, i + step)
-        excess = p[:, None] / q[b] - 1
+        ratio = p[:, None] / q[b]
+        excess = ratio - 1  # without the digits of a small ratio
+        logs = np.where(ratio < 0.5, np.log(ratio), np.log1p(excess))
         apart = np.square(x[:, None] - y[b]) / (scale**2 * q[b])
-        yield b, 0.5 * (excess - np.log1p(excess) + apart).sum(axis=2)
+        yield b, 0.5 * (excess - logs + apart).sum(axis=2)
 
 
 def full_divergences(f: Checked, g: Checked, scale: float) -> Iterator[tuple[slice, NDArray[np.float64]]]:

@@ -221,3 +221,15 @@ def test_the_error_of_a_root_by_hand():
     found = Rows(np.array([[3.0]], np.float32), space)
     found.add_all(prepared(np.array([[4.0]], np.float32), space), first=True)
     assert found.error[0] / found.total[0] == pytest.approx((550 + 164) * 2.0**-23, rel=1e-3)
+
+
+@pytest.mark.parametrize(("size", "scale"), [(1e38, 1e39), (1e37, 1e39), (1e-44, 1e-45), (1e-38, 1e-40)])
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_a_unit_that_float32_cannot_hold_leaves_float32_points_to_float64(size, scale, distance):
+    """In float32 the unit is infinite, 0, or has a few digits only."""
+    rng = np.random.default_rng(0)
+    x, y = ((size * rng.uniform(-1, 1, size=(count, 2))).astype(np.float32) for count in (20, 60))
+    found = clustered_log_mean_exp(x, y, distance=distance, scale=scale, width=0.5)
+    exact = log_mean_exp(x, y, distance=distance, scale=scale)
+    assert (found.lower <= exact.values + exact.error).all()
+    assert (exact.values - exact.error <= found.upper).all()

@@ -106,6 +106,27 @@ def test_k_grows_only_for_queries_that_need_it(monkeypatch):
     assert found.value == pytest.approx(ddm(test, sphere, scale=0.1).value, rel=1e-4)
 
 
+def test_a_width_that_rounding_forbids_ends_the_search():
+    """All references are among the nearest already, and the far query's rounding is wider than what was asked."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(100, 10)), rng.normal(size=(50, 10))
+    x[50] += 1e6
+    found = topk.top_k_log_mean_exp(x, y, distance="half_sq", scale=1.0, width=1e-4)
+    exact = log_mean_exp(x, y, distance="half_sq", scale=1.0)
+    assert (np.abs((found.lower + found.upper) / 2 - exact.values) <= exact.error + (found.upper - found.lower)).all()
+    assert found.details == {"share_exact": 0.01, "largest_k": 50.0}
+    with pytest.raises(DataError, match="certifies no more"):
+        ddm(x, y, backend="faiss", tol=1e-17)
+
+
+@pytest.mark.parametrize("backend", ["exact", "faiss", "clustered"])
+@pytest.mark.parametrize("scale", [1e-160, 1e300])
+def test_a_scale_whose_square_leaves_float64_is_refused(backend, scale):
+    x, y = scale * np.random.default_rng(5).normal(size=(2, 40, 3))
+    with pytest.raises(DataError, match="leaves float64"):
+        ddm(x, y, scale=scale, backend=backend)
+
+
 def test_an_approximate_index_is_not_certified():
     x, y = np.random.default_rng(2).normal(size=(2, 300, 3))
     found = ddm(x, y, scale=0.05, backend="faiss", index="ivf")

@@ -45,6 +45,13 @@ def test_one_component_each_is_the_closed_form():
     assert found.value == pytest.approx((0.25 + math.log(4)) / 2, rel=1e-14)
 
 
+@pytest.mark.parametrize("ratio", [0.6, 0.4, 1e-6, 1e-12, 1e-20, 1e-100, 1e20])
+def test_variances_far_from_each_other(ratio):
+    """One diagonal component each at one mean: (q - 1 - log q) / 2 a dimension."""
+    f, g = (Mixture(np.zeros((1, 2)), np.full((1, 2), variance)) for variance in (ratio, 1.0))
+    assert ddm_variational_kl(f, g).value == pytest.approx(ratio - 1 - math.log(ratio), rel=1e-12)
+
+
 def test_of_features_it_is_ddm_less_the_numerator():
     rng = np.random.default_rng(4)
     f, g = rng.normal(size=(20, 3)), rng.normal(size=(30, 3))
@@ -95,3 +102,10 @@ def test_what_is_no_mixture_is_refused():
             ddm_variational_kl(bad, Mixture(x, np.ones((4, 2))))
     with pytest.raises(DataError, match="2 images give no covariance of 2 columns"):
         ddm_single_gaussian(x[:2], x)
+
+
+@pytest.mark.parametrize("mean", [1e300, 0.0])
+def test_divergences_that_overflow_are_refused(mean):
+    f = Mixture(np.full((2, 1), mean), np.full((2, 1), 1e200))
+    with pytest.raises(DataError, match="overflow float64"):
+        ddm_variational_kl(f, Mixture(np.zeros((1, 1)), np.full((1, 1), 1e-200)))
