@@ -112,7 +112,7 @@ def test_no_reference_beyond_those_found_lies_nearer_than_said(seed):
     rng = np.random.default_rng(seed)
     x, y = 1000 + 0.1 * rng.normal(size=(64, 3)), 1000 + 0.1 * rng.normal(size=(80, 3))
     found = topk.Nearest(np.vstack([np.zeros((200, 3)), y]), "flat")
-    indices, beyond = found.search(x, 5)
+    indices, beyond = found.search(x, 60)
     apart = np.sqrt(((x[:, None] - y) ** 2).sum(axis=2))
     rows, columns = np.nonzero(indices >= 200)
     apart[rows, indices[rows, columns] - 200] = np.inf
