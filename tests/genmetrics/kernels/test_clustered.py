@@ -81,7 +81,7 @@ def test_every_source_of_rounding_is_counted(rows, eps):
     found = Rows(np.array([[3.0]], rows), space)
     found.add_all(prepared(np.array([[4.0]], rows), space), first=True)
     expected = 11 * eps * (49 + 1) + (1024 + 8) * eps + 5 * 2.0**-52
-    assert rounding_of(found, clusters_of(5))[0] == pytest.approx(expected, rel=1e-6)
+    assert rounding_of(found, clusters_of(5))[0] == pytest.approx(expected, rel=1e-6, abs=0)
     assert not doubtful(np.array([0.0124]), 0.1)[0]
     assert doubtful(np.array([0.0126, np.nan]), 0.1).all()
 

@@ -106,6 +106,19 @@ def test_k_grows_only_for_queries_that_need_it(monkeypatch):
     assert found.value == pytest.approx(ddm(test, sphere, scale=0.1).value, rel=1e-4)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_no_reference_beyond_those_found_lies_nearer_than_said(seed):
+    """Far from the centre float32 products cannot tell the members of a tight cluster apart."""
+    rng = np.random.default_rng(seed)
+    x, y = 1000 + 0.1 * rng.normal(size=(64, 3)), 1000 + 0.1 * rng.normal(size=(80, 3))
+    found = topk.Nearest(np.vstack([np.zeros((200, 3)), y]), "flat")
+    indices, beyond = found.search(x, 60)
+    apart = np.sqrt(((x[:, None] - y) ** 2).sum(axis=2))
+    rows, columns = np.nonzero(indices >= 200)
+    apart[rows, indices[rows, columns] - 200] = np.inf
+    assert (beyond <= apart.min(axis=1)).all()
+
+
 def test_a_width_that_rounding_forbids_ends_the_search():
     """All references are among the nearest already, and the far query's rounding is wider than what was asked."""
     rng = np.random.default_rng(0)
