@@ -58,13 +58,18 @@ def student(values: ArrayLike) -> tuple[float, float]:
 
     Source: Student (1908), Biometrika 6, 1-25.
     """
-    from scipy.special import stdtrit
-
     x = np.asarray(values, np.float64)
     if len(x) < 2:
         return -math.inf, math.inf
-    reach = float(stdtrit(len(x) - 1, 0.975)) * math.sqrt(variance_of_mean(x))
+    reach = student_reach(math.sqrt(variance_of_mean(x)), len(x) - 1)
     return float(x.mean()) - reach, float(x.mean()) + reach
+
+
+def student_reach(std_error: float, freedom: float) -> float:
+    """Half of Student's 95% interval around a value whose standard error has so many degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.975)) * std_error
 
 
 def share_estimate(

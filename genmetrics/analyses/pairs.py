@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genmetrics._checks import DataError, count, to_numpy
+from genmetrics.intervals import student_reach
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -154,13 +155,11 @@ def estimate(classes: list[PairMean]) -> dict[str, Any]:
     ]
     if len(parts) < len(classes):
         return {"value": value, "low": None, "high": None, "std_error": None}
-    from scipy.special import stdtrit
-
     variance = max(sum(dyadic for dyadic, _, _ in parts), sum(floor for _, floor, _ in parts))
     spread = sum(max(dyadic, floor) ** 2 / freedom for dyadic, floor, freedom in parts)
     freedom = min(sum(max(dyadic, floor) for dyadic, floor, _ in parts) ** 2 / spread, 1e9) if spread else 1e9
     std_error = math.sqrt(variance) / len(parts)
-    reach = float(stdtrit(freedom, 0.975)) * std_error
+    reach = student_reach(std_error, freedom)
     return {"value": value, "low": max(0.0, value - reach), "high": min(1.0, value + reach), "std_error": std_error}
 
 

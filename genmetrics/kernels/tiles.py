@@ -144,7 +144,9 @@ class Rows:
         self.points = np.column_stack([x, -sign * self.square, ones]).astype(space.dtype)  # (b, d + 2)
         self.shift = np.zeros(len(x))
         self.total = np.zeros(len(x))  # of e^(shift + log w - D)
-        self.error = np.zeros(len(x))  # of the same, each term times the bound on its exponent's error
+        self.error = np.zeros(
+            len(x)
+        )  # of the same, each term times e^bound - 1: log(1 + error / total) bounds both sides
         self.tile = np.empty(0, space.dtype)  # one buffer, used again for every tile
 
     def add_all(self, y: References, *, first: bool) -> None:
@@ -199,7 +201,8 @@ class Rows:
         np.exp(tile, out=tile)
         added = tile @ np.ones(tile.shape[1], tile.dtype)
         self.total[part] += added
-        self.error[part] += added * errors
+        with np.errstate(over="ignore"):  # an infinite bound is one
+            self.error[part] += added * np.expm1(errors)
 
     def farthest(self, part: slice, y: References) -> float:
         """No exponent of the tile is lower than minus this."""

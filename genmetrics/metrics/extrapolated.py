@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, as_features, count
-from genmetrics.intervals import random_halves
+from genmetrics.intervals import random_halves, student_reach
 from genmetrics.metrics.frechet import frechet_distance
 from genmetrics.metrics.inception_score import distributions, divergences
 from genmetrics.metrics.moments import Moments
@@ -122,14 +122,12 @@ def estimated(
     if not intervals or len(x) < 2 * FEWEST:
         why = f"{count(len(x), 'image')} are too few to halve" if intervals else "intervals were switched off"
         return Estimate(found.value, interval=f"no interval: {why}", options=options, details=details)
-    from scipy.special import stdtrit
-
     differences = []
     for split in range(SPLITS):
         first, second = (fit(x[rows], seed + split).value for rows in random_halves(len(x), seed + split))
         differences.append(first - second)
     std_error = float(np.sqrt(np.mean(np.square(differences))) / 2)
-    reach = float(stdtrit(SPLITS, 0.975)) * std_error
+    reach = student_reach(std_error, SPLITS)
     return Estimate(
         found.value,
         std_error,

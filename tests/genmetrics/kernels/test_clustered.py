@@ -80,7 +80,7 @@ def test_every_source_of_rounding_is_counted(rows, eps):
     space = Space(np.zeros(1), 1.0, False, rows)
     found = Rows(np.array([[3.0]], rows), space)
     found.add_all(prepared(np.array([[4.0]], rows), space), first=True)
-    expected = 11 * eps * (49 + 1) + (1024 + 8) * eps + 5 * 2.0**-52
+    expected = np.expm1(11 * eps * (49 + 1)) + (1024 + 8) * eps + 5 * 2.0**-52
     assert rounding_of(found, clusters_of(5))[0] == pytest.approx(expected, rel=1e-6, abs=0)
     assert not doubtful(np.array([0.0124]), 0.1)[0]
     assert doubtful(np.array([0.0126, np.nan]), 0.1).all()
@@ -233,3 +233,13 @@ def test_a_unit_that_float32_cannot_hold_leaves_float32_points_to_float64(size, 
     exact = log_mean_exp(x, y, distance=distance, scale=scale)
     assert (found.lower <= exact.values + exact.error).all()
     assert (exact.values - exact.error <= found.upper).all()
+
+
+def test_the_bound_holds_where_the_errors_of_exponents_are_large(monkeypatch):
+    """Two terms of one size, exact and off by up to 3: their sum is too small by up to log((1 + e^3) / 2) > 3 / 2."""
+    space = Space(np.zeros(1), 1.0, False)
+    found = Rows(np.zeros((1, 1)), space)
+    for error in (0.0, 3.0):
+        monkeypatch.setattr(Rows, "errors", lambda self, part, y, error=error: np.full(1, error))
+        found.add_all(prepared(np.ones((1, 1)), space), first=error == 0)
+    assert found.error[0] / found.total[0] >= np.log((1 + np.exp(3)) / 2)
