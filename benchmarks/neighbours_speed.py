@@ -4,7 +4,8 @@
     python benchmarks/neighbours_speed.py [--n 10000] [--d 2048] [--peer] [--out FILE.csv]
 
 In one process, one after the other: the metrics, the three bare float32 products (in blocks of 1,024 rows), and with
---peer prdc. The metrics take each pair within a set once, the products twice, so that a ratio below 1 is possible. Wall and CPU seconds are both written; only CPU seconds compare where the machine does other work too.
+--peer prdc. The metrics take each pair within a set once, the products twice, so that a ratio below 1 is possible.
+Wall and CPU seconds are both written; only CPU seconds compare where the machine does other work too.
 Peak memory is the system's, less what was resident before. A row is added to the file, or replaces that of its n, d.
 """
 

@@ -144,9 +144,7 @@ class Rows:
         self.points = np.column_stack([x, -sign * self.square, ones]).astype(space.dtype)  # (b, d + 2)
         self.shift = np.zeros(len(x))
         self.total = np.zeros(len(x))  # of e^(shift + log w - D)
-        self.error = np.zeros(
-            len(x)
-        )  # of the same, each term times e^bound - 1: log(1 + error / total) bounds both sides
+        self.error = np.zeros(len(x))  # each term times e^its bound - 1: log(1 + error / total) bounds both sides
         self.tile = np.empty(0, space.dtype)  # one buffer, used again for every tile
 
     def add_all(self, y: References, *, first: bool) -> None:

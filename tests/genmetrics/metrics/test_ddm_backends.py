@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
 from genmetrics._checks import DataError
@@ -106,16 +107,14 @@ def test_k_grows_only_for_queries_that_need_it(monkeypatch):
     assert found.value == pytest.approx(ddm(test, sphere, scale=0.1).value, rel=1e-4)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_no_reference_beyond_those_found_lies_nearer_than_said(seed):
-    """Far from the centre float32 products cannot tell the members of a tight cluster apart."""
-    rng = np.random.default_rng(seed)
-    x, y = 1000 + 0.1 * rng.normal(size=(64, 3)), 1000 + 0.1 * rng.normal(size=(80, 3))
-    found = topk.Nearest(np.vstack([np.zeros((200, 3)), y]), "flat")
-    indices, beyond = found.search(x, 60)
-    apart = np.sqrt(((x[:, None] - y) ** 2).sum(axis=2))
-    rows, columns = np.nonzero(indices >= 200)
-    apart[rows, indices[rows, columns] - 200] = np.inf
+def test_no_reference_beyond_those_found_lies_nearer_than_said():
+    """Far from the centre float32 products, which FAISS takes of many wide points, cannot tell a cluster's members."""
+    rng = np.random.default_rng(0)
+    x, y = (30 + 0.1 * rng.normal(size=(rows, 256)) for rows in (500, 600))
+    indices, beyond = topk.Nearest(np.vstack([np.zeros((2000, 256)), y]), "flat").search(x, 60)
+    apart = cdist(x, y)
+    rows, columns = np.nonzero(indices >= 2000)
+    apart[rows, indices[rows, columns] - 2000] = np.inf
     assert (beyond <= apart.min(axis=1)).all()
 
 
