@@ -1,7 +1,8 @@
 """Log-sum-exp of negative distances over all pairs, streamed: float64, with a certified rounding bound.
 
 Every query first takes the fast path (`tiles`). One whose certificate is too wide, because it and the references that
-matter lie far from the centre for their distance, is computed again on the slow one (`careful`).
+matter lie far from the centre for their distance, is computed again on the slow one (`careful`). On a CUDA device one
+kernel does it all (`fused`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def log_mean_exp(
     distance: str,
     scale: float,
     log_weights: NDArray[np.float64] | None = None,
+    device: str = "cpu",
     progress: Callable[[Iterable[Any], str, int], Iterable[Any]] = lambda items, label, total: items,
 ) -> LogMeanExp:
     """log sum_j w_j e^-D(x_i, y_j) for each query, by an online log-sum-exp over blocks of references.
@@ -37,10 +39,25 @@ def log_mean_exp(
         distance: "half_sq" |x-y|^2 / (2 h^2), "sq" |x-y|^2 / h^2, "l2" |x-y| / h.
         scale: h > 0.
         log_weights: (m,) log w_j, finite; None: all 1 / m.
+        device: "cpu", or a CUDA device ("cuda", "cuda:1"), which must hold the references in float64.
         progress: called as progress(blocks of queries, label, how many).
 
     Source: Milakov & Gimelshein (2018), arXiv:1805.02867 (online normaliser).
     """
+    if device != "cpu":
+        from genmetrics.kernels import fused
+
+        fused.require_cuda(device)
+        sums, errors = fused.fused_log_sum_exp(
+            queries,
+            references,
+            distance=distance,
+            scale=scale,
+            log_weights=log_weights,
+            device=device,
+            progress=progress,
+        )
+        return LogMeanExp(sums - norm(references, log_weights), errors)
     centre = centre_of(references)
     space = Space.of(centre, distance, scale)
     with np.errstate(all="ignore"):

@@ -40,6 +40,7 @@ def parzen_log_likelihood(
     grid: Any = None,
     pca: bool = False,
     train: Any = None,
+    device: str = "cpu",
 ) -> ParzenLogLikelihood:
     """Mean over t of log( mean over g of N(t; g, sigma^2 I) ).
 
@@ -53,6 +54,7 @@ def parzen_log_likelihood(
             same ratio until it is not, with a warning.
         pca: first project on the principal components of `train` that hold 95% of its variance.
         train: (r, d) images that PCA is fitted to; None: `validation`.
+        device: "cpu", or a CUDA device, as in `ddm`.
 
     Returns:
         Nats; higher is better. A density's units: compare equal d, equal sigma's protocol and equal m only. It ranks
@@ -78,28 +80,30 @@ def parzen_log_likelihood(
     if sigma is None:
         if v is None:
             raise DataError("sigma is chosen on validation images: pass validation=, or sigma=")
-        sigma, searched = likeliest_sigma(v, g, GRID if grid is None else np.sort(np.asarray(grid, float)))
+        sigma, searched = likeliest_sigma(v, g, GRID if grid is None else np.sort(np.asarray(grid, float)), device)
     positive(sigma, "sigma")
-    terms = log_densities(t, g, float(sigma))
+    terms = log_densities(t, g, float(sigma), device)
     std_error = float(terms.std(ddof=1) / np.sqrt(len(terms))) if len(terms) > 1 else None
     return ParzenLogLikelihood(float(terms.mean()), std_error, float(sigma), t.shape[1], searched)
 
 
-def log_densities(points: NDArray[Any], centres: NDArray[Any], sigma: float) -> NDArray[np.float64]:
+def log_densities(
+    points: NDArray[Any], centres: NDArray[Any], sigma: float, device: str = "cpu"
+) -> NDArray[np.float64]:
     """log of the mean of N(x; centre, sigma^2 I) for each point, (n,)."""
-    found = log_mean_exp(points, centres, distance="half_sq", scale=sigma)
+    found = log_mean_exp(points, centres, distance="half_sq", scale=sigma, device=device)
     if not np.isfinite(found.values).all():
         raise DataError(f"distances over sigma {sigma} overflow float64; use a larger one")
     return found.values - points.shape[1] / 2 * np.log(2 * np.pi * sigma**2)
 
 
 def likeliest_sigma(
-    validation: NDArray[Any], centres: NDArray[Any], grid: NDArray[np.float64]
+    validation: NDArray[Any], centres: NDArray[Any], grid: NDArray[np.float64], device: str = "cpu"
 ) -> tuple[float, dict[float, float]]:
     """The sigma that makes `validation` likeliest, and the mean log-likelihood of each one tried."""
     if grid.ndim != 1 or len(grid) < 2 or not (np.isfinite(grid).all() and (np.diff(grid) > 0).all() and grid[0] > 0):
         raise ValueError(f"grid must be at least two different numbers above 0, got {grid.tolist()}")
-    found = {float(s): float(log_densities(validation, centres, float(s)).mean()) for s in grid}
+    found = {float(s): float(log_densities(validation, centres, float(s), device).mean()) for s in grid}
     ratio = float(grid[1] / grid[0])
     for _ in range(EXTENSIONS):
         best = max(found, key=lambda s: found[s])
@@ -107,7 +111,7 @@ def likeliest_sigma(
         if lowest < best < highest:
             break
         beyond = best * ratio if best == highest else best / ratio
-        found[beyond] = float(log_densities(validation, centres, beyond).mean())
+        found[beyond] = float(log_densities(validation, centres, beyond, device).mean())
     else:
         raise DataError(f"no best sigma between {min(found):.3g} and {max(found):.3g}; pass sigma= or another grid=")
     if not grid[0] < best < grid[-1]:

@@ -111,8 +111,8 @@ def test_the_package_never_imports_the_trainers(file):
 
 
 @pytest.mark.parametrize("folder", ["metrics", "kernels"])
-def test_metrics_know_nothing_of_torch_or_images(folder):
+def test_metrics_know_nothing_of_images_and_the_cuda_kernel_alone_knows_torch(folder):
     for file in (PACKAGE / folder).glob("*.py"):
         text = file.read_text()
-        assert "import torch" not in text
+        assert ("import torch" in text) == (file.name == "fused.py")
         assert "genmetrics.sources" not in text
