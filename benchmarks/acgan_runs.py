@@ -11,12 +11,12 @@ classes.png, rows.png and paths.png.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import csv_tables
 import lengths
 import networks
 import numpy as np
@@ -153,11 +153,7 @@ PICTURES = {"classes": classes_by_styles, "rows": rows_of_classes, "paths": path
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows of a table; numbers with 4 decimals."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    csv_tables.write(path, rows, ".4f")
 
 
 def levels(found: Any, **more: Any) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ The exact value is float64 brute force over differences. Each backend's row in -
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import sys
 import time
@@ -19,6 +18,7 @@ from multiprocessing import Pool
 from pathlib import Path
 from typing import NamedTuple
 
+import csv_tables
 import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--backends", nargs="+", default=["exact", "faiss", "clustered"])
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "ddm_certificates.csv")
     arguments = parser.parse_args()
-    rows = list(csv.DictReader(arguments.out.open())) if arguments.out.exists() else []
+    rows = csv_tables.read(arguments.out)
     for backend in arguments.backends:
         with Pool(len(os.sched_getaffinity(0))) as pool:
             outcomes = pool.map(partial(outcome, backend), range(arguments.cases), chunksize=50)
@@ -83,11 +83,8 @@ def main() -> None:
             "date": time.strftime("%Y-%m-%d"),
         }
         print(row, flush=True)
-        rows = [*(other for other in rows if other["backend"] != backend), row]
-        with arguments.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            writer.writeheader()
-            writer.writerows(rows)
+        rows = csv_tables.replaced(rows, row, "backend")
+        csv_tables.write(arguments.out, rows)
 
 
 if __name__ == "__main__":

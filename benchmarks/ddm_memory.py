@@ -8,13 +8,13 @@ Peak resident memory is the operating system's (ru_maxrss), less what was reside
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import platform
 import resource
 import time
 from pathlib import Path
 
+import csv_tables
 import numpy as np
 
 import genmetrics as gm
@@ -68,11 +68,7 @@ def main() -> None:
         "machine": platform.machine(),
         "date": time.strftime("%Y-%m-%d"),
     }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with arguments.out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
-        writer.writeheader()
-        writer.writerow(row)
+    csv_tables.write(arguments.out, [row])
     print("\n".join(f"{key:>24}  {value}" for key, value in row.items()))
 
 

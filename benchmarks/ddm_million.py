@@ -12,12 +12,12 @@ share of the rows between the blocks of the exact run, and scaled up. Killed, it
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import time
 from pathlib import Path
 
+import csv_tables
 import numpy as np
 from packs import mnist
 
@@ -136,13 +136,7 @@ def main() -> None:
         "cores": len(os.sched_getaffinity(0)),
         "date": time.strftime("%Y-%m-%d"),
     }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    new = not arguments.out.exists()
-    with arguments.out.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+    csv_tables.write(arguments.out, [*csv_tables.read(arguments.out), row])
     print("\n".join(f"{key:>24}  {value}" for key, value in row.items()))
 
 

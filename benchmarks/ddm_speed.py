@@ -11,12 +11,12 @@ are from --slow-rows. KeOps is timed where it is installed.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import csv_tables
 import numpy as np
 from ddm_memory import peak, resident
 from scipy.special import logsumexp
@@ -85,13 +85,8 @@ def keops(x: np.ndarray, y: np.ndarray) -> float | None:
 
 def write(file: Path, row: dict[str, object]) -> None:
     """Add the row, in place of an older one of its sizes."""
-    size = ("n", "m", "d")
-    old = list(csv.DictReader(file.open(newline=""))) if file.exists() else []
-    rows = [*(one for one in old if [one[key] for key in size] != [str(row[key]) for key in size]), row]
-    with file.open("w", newline="") as opened:
-        writer = csv.DictWriter(opened, fieldnames=list(row))
-        writer.writeheader()
-        writer.writerows(sorted(rows, key=lambda one: [int(one[key]) for key in reversed(size)]))
+    rows = csv_tables.replaced(csv_tables.read(file), row, "n", "m", "d")
+    csv_tables.write(file, sorted(rows, key=lambda one: [int(str(one[key])) for key in ("d", "m", "n")]))
 
 
 def main() -> None:

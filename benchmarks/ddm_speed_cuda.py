@@ -12,11 +12,11 @@ a row is written only if ours on CUDA lies within the CPU's certificate.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import csv_tables
 import numpy as np
 import torch
 
@@ -107,13 +107,9 @@ def main() -> None:
             if n > 100_000 and d > arguments.widest_of_many:
                 continue
             found = row(n, d, arguments.rows, arguments.device)
-            found = {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in found.items()}
             rows.append(found | {"device": name, "date": time.strftime("%Y-%m-%d")})
             print(rows[-1], flush=True)
-            with arguments.out.open("w", newline="") as file:
-                writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-                writer.writeheader()
-                writer.writerows(rows)
+            csv_tables.write(arguments.out, rows, ".4g")
 
 
 if __name__ == "__main__":

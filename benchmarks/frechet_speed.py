@@ -17,13 +17,13 @@ Rows of parts that are not asked for stay as they were.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import csv_tables
 import numpy as np
 import scipy.linalg
 import torch
@@ -150,18 +150,12 @@ def main() -> None:
     for part in arguments.parts:
         for row in PARTS[part](arguments.n, arguments.d):
             rows[row["what"], str(row["n"]), str(row["d"])] = row
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows.values())
+    csv_tables.write(RESULTS, list(rows.values()))
 
 
 def known() -> dict[tuple[object, ...], dict[str, object]]:
     """The rows measured before."""
-    if not RESULTS.is_file():
-        return {}
-    with RESULTS.open(newline="") as file:
-        return {(row["what"], row["n"], row["d"]): dict(row) for row in csv.DictReader(file)}
+    return {(row["what"], row["n"], row["d"]): dict(row) for row in csv_tables.read(RESULTS)}
 
 
 if __name__ == "__main__":

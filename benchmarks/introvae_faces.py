@@ -16,12 +16,12 @@ and docs/pictures/introvae_*.png: samples of all runs, and of seed 0 paths betwe
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import json
 from pathlib import Path
 from typing import Any
 
+import csv_tables
 import lengths
 import networks
 import numpy as np
@@ -155,12 +155,7 @@ def differences(records: dict[tuple[str, int], gm.Record]) -> list[dict[str, obj
 
 
 def save(name: str, rows: list[dict[str, object]]) -> None:
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    names = list(dict.fromkeys(key for row in rows for key in row))
-    with (RESULTS / name).open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    csv_tables.write(RESULTS / name, rows, ".5g")
 
 
 def summary(rows: list[dict[str, object]]) -> None:

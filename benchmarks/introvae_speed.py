@@ -12,11 +12,11 @@ Writes results/introvae_speed.csv, or where --out says.
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 import time
 from pathlib import Path
 
+import csv_tables
 import numpy as np
 import torch
 
@@ -81,10 +81,7 @@ def main() -> None:
     for side in arguments.sides:
         rows.append(measured(side, (PAPER if arguments.paper_batches else BATCHES)[side], arguments))
         print(*(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
-        with arguments.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        csv_tables.write(arguments.out, rows)
 
 
 if __name__ == "__main__":

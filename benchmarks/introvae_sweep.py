@@ -14,11 +14,11 @@ docs/pictures/introvae_sweep.png; or where --out says.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
 import click
+import csv_tables
 import numpy as np
 
 from genmetrics.records import write_atomically
@@ -96,10 +96,7 @@ def main() -> None:
         pictures.append(samples)
         print(*(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
     table = (arguments.out or HERE / "results" / "introvae_sweep").with_suffix(".csv")
-    with table.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=max(rows, key=len), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    csv_tables.write(table, rows)
     picture = arguments.out or HERE.parent / "docs" / "pictures" / "introvae_sweep"
     if pictures:
         write_atomically(picture.with_suffix(".png"), png(grid(np.concatenate(pictures), SHOWN)))

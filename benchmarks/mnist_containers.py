@@ -14,12 +14,12 @@ Needs the MNIST packs in ../shared/data. Two questions:
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import tempfile
 import zipfile
 from pathlib import Path
 
+import csv_tables
 import numpy as np
 from PIL import Image
 from scipy.stats import binom
@@ -84,11 +84,7 @@ def intervals_of_differences(test: np.ndarray, train: np.ndarray, extractor: str
 
 
 def save(name: str, rows: list[dict[str, object]]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    with (RESULTS / name).open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    csv_tables.write(RESULTS / name, rows)
 
 
 def main() -> None:

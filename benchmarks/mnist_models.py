@@ -15,10 +15,10 @@ an hour of one core for training, and a few minutes for scoring.
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 from pathlib import Path
 
+import csv_tables
 import lengths
 import numpy as np
 
@@ -125,11 +125,7 @@ def differences(records: dict[tuple[str, int], gm.Record]) -> list[dict[str, obj
 
 
 def save(name: str, rows: list[dict[str, object]]) -> None:
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    with (RESULTS / name).open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    csv_tables.write(RESULTS / name, rows)
 
 
 def summary(rows: list[dict[str, object]]) -> None:

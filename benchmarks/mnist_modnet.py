@@ -17,12 +17,12 @@ _literal in their names.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import csv_tables
 import lengths
 from figures import save as save_picture
 
@@ -72,11 +72,8 @@ def questions(run: Path, seed: int) -> tuple[list[dict[str, Any]], bytes]:
 
 
 def save(name: str, rows: list[dict[str, Any]]) -> None:
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    with (RESULTS / name).open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    rounded = [{k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
+    csv_tables.write(RESULTS / name, rounded)
 
 
 def sentence(rows: list[dict[str, Any]]) -> str:

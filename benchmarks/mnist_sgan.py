@@ -14,7 +14,6 @@ docs/stacked-gan.md; prints whether the paper's order holds. `--report` only wri
 from __future__ import annotations
 
 import argparse
-import csv
 import datetime
 import itertools
 import json
@@ -22,6 +21,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import csv_tables
 import figures
 import lengths
 import numpy as np
@@ -238,12 +238,7 @@ def report(runs: Path) -> None:
             found = json.loads(file.read_text())
             table.append({"letter": MODELS[name].letter, "model": name, "seed": seed, **found})
     table.append(real_images())
-    names = list(dict.fromkeys(key for r in table for key in r))
-    CSV.parent.mkdir(parents=True, exist_ok=True)
-    with CSV.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
+    csv_tables.write(CSV, table)
     if not lengths.FULL:
         write_page(section(table), PAGE)
     if all((folder(runs, name, SEEDS[0]) / "scores.json").exists() for name in MODELS):

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import csv_tables
 import numpy as np
 from ddm_memory import peak, resident
 
@@ -89,15 +89,8 @@ def main() -> None:
         row |= {"prdc_wall_s": f"{wall:.2f}", "prdc_cpu_s": f"{cpu:.2f}"}
         row["prdc_peak_mib_above_features"] = f"{peak() - before:.0f}"
     print("\n".join(f"{key:>30}  {value}" for key, value in row.items()))
-    kept = []
-    if arguments.out.exists():
-        with arguments.out.open(newline="") as file:
-            kept = [old for old in csv.DictReader(file) if (old["n"], old["d"]) != (str(n), str(d))]
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with arguments.out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
-        writer.writeheader()
-        writer.writerows(sorted([*kept, row], key=lambda r: (int(r["d"]), int(r["n"]))))
+    rows = csv_tables.replaced(csv_tables.read(arguments.out), row, "n", "d")
+    csv_tables.write(arguments.out, sorted(rows, key=lambda r: (int(str(r["d"])), int(str(r["n"])))))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ CPU), the relative Frobenius distance of the features, each score and its relati
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import platform
 import sys
@@ -19,6 +18,7 @@ import time
 from datetime import date
 from pathlib import Path
 
+import csv_tables
 import numpy as np
 import torch
 
@@ -79,10 +79,7 @@ def main() -> None:
                 told += [f"{error:.1e}", name, value, f"{value / exact[1][name] - 1:.1e}"]
                 rows.append(dict(zip(FIELDS, told, strict=True)))
                 print(*told, flush=True)
-    with arguments.out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
-        writer.writerows(rows)
+    csv_tables.write(arguments.out, rows)
 
 
 if __name__ == "__main__":

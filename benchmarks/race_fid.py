@@ -14,7 +14,6 @@ workers, looked at twice a second. Writes benchmarks/results/race_fid.csv.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import platform
@@ -25,6 +24,8 @@ import time
 import warnings
 from datetime import date
 from pathlib import Path
+
+import csv_tables
 
 sys.path.insert(0, str(Path(__file__).parent / "parity"))
 RESULT = Path(__file__).parent / "results" / "race_fid.csv"
@@ -173,12 +174,7 @@ def main() -> None:
                 values += [ours["backend"], f"{os.getloadavg()[1]:.1f}"]
                 rows.append(dict(zip(FIELDS, values, strict=True)))
                 print(*values, flush=True)
-    appending = arguments.append and RESULT.exists()
-    with RESULT.open("a" if appending else "w", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        if not appending:
-            writer.writeheader()
-        writer.writerows(rows)
+    csv_tables.write(RESULT, [*(csv_tables.read(RESULT) if arguments.append else []), *rows])
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ Writes results/training_speed.csv: one row a round, and prints the median ratio 
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import csv_tables
 import numpy as np
 import torch
 from torch import nn
@@ -99,11 +99,7 @@ def main() -> None:
         rows.append({"round": i, "shared_s": found["shared"], "bare_s": found["bare"],
                      "ratio": found["shared"] / found["bare"],
                      "images_per_s": arguments.steps * BATCH / found["shared"]})  # fmt: skip
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({k: v if k == "round" else f"{v:.4g}" for k, v in row.items()} for row in rows)
+    csv_tables.write(RESULTS, rows, ".4g")
     ratios = np.array([row["ratio"] for row in rows])
     low, high = np.quantile(ratios, (0.25, 0.75))
     print(f"shared loop / bare loop: median {np.median(ratios):.3f}, quartiles {low:.3f} to {high:.3f}, {device}")

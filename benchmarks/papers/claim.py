@@ -8,7 +8,6 @@ the files.
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import os
 import sys
@@ -23,7 +22,8 @@ import numpy as np
 BENCHMARKS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(BENCHMARKS.parent), str(BENCHMARKS)]
 
-import packs as packs  # noqa: E402 (found on the path above)
+import csv_tables  # noqa: E402 (found on the path above)
+import packs as packs  # noqa: E402
 from lengths import FULL, PICTURES, RESULTS  # noqa: E402
 from lengths import PRESET as PRESET  # noqa: E402
 from lengths import REPO as REPO  # noqa: E402
@@ -95,27 +95,22 @@ def read(name: str) -> list[dict[str, str]]:
     file = RESULTS / name
     if not file.exists():
         raise SystemExit(f"{file} is missing; `make papers-train{' GPU=1' if FULL else ''}` makes it")
-    with file.open(newline="") as opened:
-        return list(csv.DictReader(opened))
+    return csv_tables.read(file)
 
 
 def write(name: str, finding: Finding) -> Path:
     """The numbers, one a line; the verdict and its sentence stand in the last line, with date and machine."""
-    FOUND.mkdir(parents=True, exist_ok=True)
     file = FOUND / f"{name}.csv"
-    with file.open("w", newline="") as opened:
-        writer = csv.writer(opened, lineterminator="\n")
-        writer.writerow(FIELDS)
-        writer.writerows([row.what, *(f"{x:.6g}" for x in row[1:4]), row.published] for row in finding.rows)
-        made = f"{date.today().isoformat()}, {os.cpu_count()} cores"
-        writer.writerow([finding.verdict, "", "", "", f"{finding.sentence} ({made})"])
+    numbers = [(row.what, *(f"{x:.6g}" for x in row[1:4]), row.published) for row in finding.rows]
+    made = f"{date.today().isoformat()}, {os.cpu_count()} cores"
+    verdict = (finding.verdict, "", "", "", f"{finding.sentence} ({made})")
+    csv_tables.write(file, [dict(zip(FIELDS, cells, strict=True)) for cells in (*numbers, verdict)])
     return file
 
 
 def kept(name: str) -> Finding:
     """What `write` wrote."""
-    with (FOUND / f"{name}.csv").open(newline="") as opened:
-        *rows, last = list(csv.DictReader(opened))
+    *rows, last = csv_tables.read(FOUND / f"{name}.csv")
     numbers = [Row(r["what"], float(r["value"]), float(r["low"]), float(r["high"]), r["published"]) for r in rows]
     return Finding(numbers, last["what"], last["published"])  # pyright: ignore[reportArgumentType]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import csv_tables
 import numpy as np
 import packs
 from claim import REPO, RESULTS, RUNS, Finding, Row, all_of
@@ -138,16 +138,11 @@ def file_of(name: str) -> Path:
 
 def write(name: str, rows: Iterable[dict[str, Any]]) -> None:
     """The table benchmarks/results/thesis_NAME.csv, each row as it comes, printed too."""
-    with file_of(name).open("w", newline="") as opened:
-        writer = None
-        for found in rows:
-            texts = {key: f"{value:.7g}" if isinstance(value, float) else value for key, value in found.items()}
-            if writer is None:
-                writer = csv.DictWriter(opened, fieldnames=list(found), lineterminator="\n")
-                writer.writeheader()
-            writer.writerow(texts)
-            opened.flush()
-            print("  ".join(f"{key} {text}" for key, text in texts.items()), flush=True)
+    written = []
+    for found in rows:
+        written.append({key: f"{value:.7g}" if isinstance(value, float) else value for key, value in found.items()})
+        csv_tables.write(file_of(name), written)
+        print("  ".join(f"{key} {text}" for key, text in written[-1].items()), flush=True)
 
 
 def read(name: str) -> Table:
@@ -158,8 +153,7 @@ def read(name: str) -> Table:
     """
     if not file_of(name).exists():
         raise SystemExit(f"{file_of(name)} is missing; `python benchmarks/thesis/density.py` makes it")
-    with file_of(name).open(newline="") as opened:
-        return [{key: number(value) for key, value in found.items()} for found in csv.DictReader(opened)]
+    return [{key: number(value) for key, value in found.items()} for found in csv_tables.read(file_of(name))]
 
 
 def number(text: str) -> float | str:
