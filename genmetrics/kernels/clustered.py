@@ -51,7 +51,7 @@ class Clusters:
     centroids: NDArray[np.float64]  # (k, d)
     norms: NDArray[np.float64]  # (k,) of the centroids
     sizes: NDArray[np.intp]  # (k,)
-    radius: NDArray[np.float64]  # (k,) no member is farther from the centroid
+    radius: NDArray[np.float64]  # (k,) no member is farther from the centroid, but for rounding
     spread: NDArray[np.float64]  # (k,) mean squared distance of members from the centroid
 
 
@@ -157,7 +157,7 @@ def sorted_by_cluster(references: NDArray[Any], cells: NDArray[np.intp], space: 
         centroids=centroids,
         norms=np.sqrt(np.einsum("ij,ij->i", centroids, centroids)),
         sizes=np.diff(starts),
-        radius=np.sqrt([square.max() for square in squares]) * (1 + 1e-9),
+        radius=np.sqrt([square.max() for square in squares]),
         spread=np.array([square.mean() for square in squares]),
     )
 
@@ -236,9 +236,10 @@ def bounds_in(
             exact.add_all(y, first=False)
         coarse[chosen] = False
         pairs += int(found.sizes[near[chosen]].sum()) * len(x)
-    # 1e-12 for the rounding of the sums of bounds
-    below = np.logaddexp(exact.log_sums() - error, base + np.log(low @ coarse) - 1e-12)
-    above = np.logaddexp(exact.log_sums() + error, base + np.log(high @ coarse) + 1e-12)
+    # the sums of bounds, a rounding a cluster; logarithms of sizes and sums, each below 32, and what is added to them
+    slack = (len(near) + 128) * EPS
+    below = np.logaddexp(exact.log_sums() - error, base + np.log(low @ coarse) - slack)
+    above = np.logaddexp(exact.log_sums() + error, base + np.log(high @ coarse) + slack)
     above = np.logaddexp(above, far_mass)
     return np.where(doubtful(error, width), np.nan, below), above, pairs
 
@@ -261,14 +262,19 @@ def within_reach(
     adds at most n e^-D(s - p - r). What is left out adds up to `negligible` (a logarithm) at most.
     """
     q = x.mean(axis=0)
-    reach = float(np.sqrt(np.square(x - q).sum(axis=1).max())) * (1 + 1e-9)
+    reach = float(np.sqrt(np.square(x - q).sum(axis=1).max()))
     s = np.sqrt(np.square(found.centroids - q).sum(axis=1))
-    closest = np.maximum(s - reach - found.radius - 1e-9 * (s + reach + found.radius), 0)
+    # all points were rounded about the space's centre: by twice EPS of their norms; the three lengths by d / 2 + 2 of theirs
+    rounding = (x.shape[1] + 10) * EPS * (np.linalg.norm(q) + reach + found.norms + found.radius)
+    closest = np.maximum(s - reach - found.radius - rounding, 0)
     high = np.log(found.sizes) - (closest if space.rooted else closest**2)
     nearest_first = np.argsort(-high)
     rest = np.logaddexp.accumulate(high[nearest_first][::-1])[::-1]  # of each and all that follow it
     kept = max(1, int((rest > negligible).sum()))
-    return nearest_first[:kept], float(rest[kept]) + 1e-9 if kept < len(rest) else -np.inf
+    if kept == len(rest):
+        return nearest_first, -np.inf
+    left = float(rest[kept])
+    return nearest_first[:kept], left + len(rest) * EPS * (abs(left) + 8)  # each sum is rounded, and its logarithm
 
 
 def bounds_of_clusters(
@@ -278,7 +284,7 @@ def bounds_of_clusters(
     norms, radius, spread, sizes = found.norms[near], found.radius[near], found.spread[near], found.sizes[near]
     square_x = np.einsum("ij,ij->i", x, x)
     square = square_x[:, None] + norms**2 - 2 * (x @ found.centroids[near].T)
-    # rounding of the product, and of the centroids as means of their members
+    # of the square: rounding of the product, of points and radii, and of the centroids as means of their members
     reach = (np.sqrt(square_x)[:, None] + (norms + radius)) ** 2
     error = reach * ((sizes + x.shape[1] + 20) * EPS)
     close, far = np.sqrt(np.maximum(square - error, 0)), np.sqrt(np.maximum(square, 0) + error)
@@ -291,7 +297,7 @@ def bounds_of_clusters(
     tight = np.flatnonzero(radius < TIGHT)
     a = 2 * far[:, tight] * radius[tight]
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is a bound, and fmin leaves out what is no number
-        excess = np.where(a < 1e-3, a * a / 2 * (1 + a), (np.exp(a) - 1 - a) * (1 + 1e-9))  # no less than e^a - 1 - a
+        excess = np.expm1(a) - a  # off by 3 EPS e^a a, while `error` is above 40 EPS a, since a <= reach / 2
         shape = np.divide(spread, radius**2, out=np.zeros_like(spread), where=radius > 0)[tight]
         bennett = np.log(1 + shape * excess) - close[:, tight] ** 2 + error[:, tight]
     high[:, tight] = np.fmin(bennett, high[:, tight])

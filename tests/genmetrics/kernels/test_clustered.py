@@ -11,6 +11,7 @@ from genmetrics.kernels import clustered, tiles
 from genmetrics.kernels.clustered import (
     BESIDE,
     GROUP,
+    bounds_in,
     bounds_of_clusters,
     clustered_log_mean_exp,
     doubtful,
@@ -20,7 +21,7 @@ from genmetrics.kernels.clustered import (
     sorted_by_cluster,
     within_reach,
 )
-from genmetrics.kernels.geometry import DISTANCES
+from genmetrics.kernels.geometry import DISTANCES, EPS
 from genmetrics.kernels.pairwise import log_mean_exp
 from genmetrics.kernels.tiles import Rows, Space, prepared
 
@@ -112,6 +113,60 @@ def test_what_is_out_of_reach_adds_no_more_than_said_to_any_query(seed, d, sprea
         left = np.concatenate([found.members[found.starts[c] : found.starts[c + 1]] for c in far])
         assert (log_sums(x, left, space) <= rest).all()
         assert rest <= negligible + 1e-8
+
+
+def test_what_is_out_of_reach_far_from_the_centre_is_bounded_in_spite_of_its_rounded_place():
+    """At 1e9 a place is rounded by up to 6e-8: e^-9 by up to 7e-7 of it, where the triangle inequality is no help."""
+    rng = np.random.default_rng(0)
+    space = Space(np.array([0.1234]), 0.7, False)
+    for _ in range(50):
+        x = 1e9 * (1 + rng.random((1, 1)))
+        y = x + rng.uniform(2.0, 2.2, (2, 1))
+        found = sorted_by_cluster(y, np.arange(2), space)
+        near, rest = within_reach(space.scaled(x), found, space, np.inf)
+        far = np.setdiff1d(np.arange(2), near)
+        assert len(far) == 1
+        assert log_sums(x, y[far], space)[0] <= rest
+
+
+def test_what_is_out_of_reach_is_bounded_in_spite_of_the_rounding_of_its_sum():
+    """Distances of 0: the sum of all clusters but one is the number of their members."""
+    space = Space(np.zeros(1), 1.0, False)
+    for count in range(3, 60):
+        found = sorted_by_cluster(np.zeros((count, 1)), np.arange(count), space)
+        near, rest = within_reach(np.zeros((1, 1)), found, space, np.inf)
+        assert len(near) == 1
+        assert np.log(np.longdouble(count - 1)) <= rest <= np.log(count - 1) + 1e-12
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_brackets_hold_in_spite_of_the_rounding_of_the_sums_of_bounds(distance):
+    """All points are one: each cluster's bounds are the logarithm of its size, and the sum is the number of points."""
+    space = Space(np.zeros(1), 1.0, distance == "l2")
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        sizes = np.append(1, rng.integers(1, 5000, 40))
+        found = sorted_by_cluster(np.zeros((sizes.sum(), 1)), np.repeat(np.arange(41), sizes), space)
+        below, above, pairs = bounds_in(space, np.zeros((1, 1)), found, space, 0.1)
+        assert pairs == 1
+        assert below[0] <= np.log(np.longdouble(sizes.sum())) <= above[0]
+        assert above[0] - below[0] < 1e-13
+
+
+@given(st.integers(0, 10**6), st.integers(1, 40), st.floats(-9, 0.5), st.floats(-9, 1), distances)
+@settings(deadline=None, max_examples=100)
+def test_the_bounds_of_a_cluster_hold_to_the_last_digits(seed, size, spread, apart, distance):
+    """But for the rounding of log n, which the sum of the bounds allows for. The radius is rounded, and e^a - 1 - a."""
+    rng = np.random.default_rng(seed)
+    space = Space(np.zeros(2), 1.0, distance == "l2")
+    y = 10**spread * rng.normal(size=(size, 2))
+    x = y.mean(axis=0) + 10**apart * rng.normal(size=(5, 2))
+    found = sorted_by_cluster(y, np.zeros(size, int), space)
+    low, high = bounds_of_clusters(x, found, np.zeros(1, int), space)
+    square = np.square(x[:, None].astype(np.longdouble) - y).sum(axis=2)
+    exact = np.log(np.exp(-np.sqrt(square) if space.rooted else -square).sum(axis=1))
+    assert (low[:, 0] <= exact + 8 * EPS).all()
+    assert (exact - 8 * EPS <= high[:, 0]).all()
 
 
 @given(st.integers(0, 10**6), st.integers(1, 4), st.floats(-2, 2), st.floats(-6, -0.5), distances)
