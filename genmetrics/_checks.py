@@ -91,13 +91,14 @@ def count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def positive(value: float, name: str) -> None:
+def positive(value: Any, name: str) -> None:
     """`value` is a finite number above 0.
 
     Raises:
         ValueError: it is not.
     """
-    if not (np.isfinite(value) and value > 0):
+    number = value.item() if getattr(value, "ndim", None) == 0 else value  # of an array or a tensor
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < np.inf:
         raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
 
 

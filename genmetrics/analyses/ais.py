@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genmetrics._checks import DataError, count, positive, to_numpy
-from genmetrics.analyses.ais_chains import Chains, Schedule, run
+from genmetrics.analyses.ais_chains import Chains, Schedule, can_be_kept, run
+from genmetrics.extractors import pick_device
 
 TEMPERATURES, CHAINS = 1000, 16
 OBS_VARS = (0.05, 0.025, 0.01)  # the thesis's figure 3.5
@@ -97,11 +98,14 @@ def ais_log_likelihood(
         `.value` in nats (a density: it may have either sign), higher is better; `.per_image` (n, ).
 
     Raises:
-        DataError: the decoder's output does not fit the images, NaN or inf, a checkpoint of another run.
+        DataError: the decoder fails or its output does not fit the images, NaN or inf, a device that is not here, a
+            checkpoint of another run or that cannot be written.
     Source: Neal (2001); Wu, Burda, Salakhutdinov & Grosse (2017), arXiv:1611.04273, section 3 and its code.
     """
     check(latent_dim, obs_var, temperatures, chains)
-    place = torch_device(device)
+    place = torch.device(pick_device(device))
+    if checkpoint is not None:
+        can_be_kept(Path(checkpoint))
     x = as_images(images, decoder, latent_dim, place)
     setup = Chains.prior(decoder, x, latent_dim, obs_var, chains, seed)
     done = run(setup, Schedule.sigmoid(temperatures), leapfrog, checkpoint, progress, "AIS")
@@ -150,9 +154,10 @@ def ais_bdmc(
     check(latent_dim, obs_var, temperatures, chains)
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
-    place = torch_device(device)
+    place = torch.device(pick_device(device))
     random = torch.Generator(place).manual_seed(seed)
     kind = dtype_of(decoder)
+    tried(decoder, latent_dim, place, kind)
     z = torch.randn(n, latent_dim, generator=random, device=place, dtype=kind)
     with torch.no_grad():
         clean = decoder(z).flatten(1)
@@ -189,10 +194,6 @@ def check(latent_dim: int, obs_var: float, temperatures: int, chains: int) -> No
             raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
-def torch_device(device: str) -> torch.device:
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-
-
 def dtype_of(decoder: Decoder) -> torch.dtype:
     """That of the decoder's parameters; float32 for a function."""
     parameters = decoder.parameters() if isinstance(decoder, torch.nn.Module) else iter(())
@@ -216,14 +217,37 @@ def as_images(images: Any, decoder: Decoder, latent_dim: int, device: torch.devi
         raise DataError(
             f"images: {int(bad.sum())} of {len(x)} hold NaN or inf, first is number {int(bad.int().argmax())}"
         )
-    with torch.no_grad():
-        made = decoder(torch.zeros(2, latent_dim, device=device, dtype=x.dtype))
-    if made.shape[0] != 2 or made[0].numel() != x.shape[1]:
+    made = tried(decoder, latent_dim, device, x.dtype)
+    if made[0].numel() != x.shape[1]:
         raise DataError(
             f"the decoder makes {tuple(made.shape)} of 2 latents of width {latent_dim}, but {count(len(x), 'image')} "
             f"of {x.shape[1]} numbers were given; is it the decoder of these images?"
         )
     return x
+
+
+def tried(decoder: Decoder, latent_dim: int, device: torch.device, kind: torch.dtype) -> Tensor:
+    """What the decoder makes of two latents.
+
+    Raises:
+        DataError: it fails, or gives no two images, or none that are finite or have a gradient.
+    """
+    z = torch.zeros(2, latent_dim, device=device, dtype=kind).requires_grad_()
+    try:
+        made = decoder(z)
+    except Exception as error:
+        said = str(error).split("\n")[0]
+        raise DataError(
+            f"the decoder fails on latents of width {latent_dim} ({type(error).__name__}: {said}); is that its width?"
+        ) from error
+    if not isinstance(made, Tensor) or made.ndim < 2 or len(made) != 2:
+        what = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
+        raise DataError(f"the decoder makes {what} of 2 latents of width {latent_dim}; 2 images, a tensor, are needed")
+    if not torch.isfinite(made).all():
+        raise DataError("the decoder gives NaN or inf at z = 0")
+    if not made.requires_grad:
+        raise DataError("the decoder gives no gradient in its latents; is there a no_grad or NumPy inside?")
+    return made.detach()
 
 
 def log_sum_exp(weights: NDArray[np.float64]) -> NDArray[np.float64]:

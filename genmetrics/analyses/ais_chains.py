@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -147,6 +148,24 @@ def run(
     if not torch.isfinite(chains.log_weights).all():
         raise DataError("the log-likelihood became NaN or inf; does the decoder give finite images for all latents?")
     return chains
+
+
+def can_be_kept(path: Path) -> None:
+    """A checkpoint can be written; found out before any long work.
+
+    Raises:
+        DataError: there is no such folder, or nothing can be written there.
+    """
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise DataError(f"checkpoint {path}: there is no folder {folder}; make it first")
+    if path.is_dir():
+        raise DataError(f"checkpoint {path} is a folder; name a file")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DataError(f"checkpoint {path} cannot be written: {error.strerror or error}; choose another") from None
 
 
 class Kept:

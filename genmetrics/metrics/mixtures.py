@@ -17,12 +17,13 @@ from genmetrics.metrics.moments import Moments
 from genmetrics.records import Estimate
 
 HELD = 1 << 21  # float64 numbers held at a time
+ASYMMETRY = 1e-5  # of a covariance, relative to its largest variance, that is rounding
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
     """A mixture of Gaussians: `means` (n, d), `weights` (n,) that sum to 1 (None: equal), and `covariances`: a number
-    (that variance in every direction of every component), (n, d) variances, or (n, d, d) matrices."""
+    (that variance in every direction of every component), (n, d) variances, or (n, d, d) symmetric matrices."""
 
     means: Any
     covariances: Any = 1.0
@@ -56,7 +57,8 @@ def checked(mixture: Any, name: str) -> Checked:
     """A Mixture, or features (n, d) as one of unit variances.
 
     Raises:
-        DataError: shapes that do not fit, weights that are no distribution, covariances that are not positive.
+        DataError: shapes that do not fit, weights that are no distribution, variances that are not positive, matrices
+            that are not symmetric.
     """
     given = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
     means = as_features(given.means, name)
@@ -69,6 +71,8 @@ def checked(mixture: Any, name: str) -> Checked:
     diagonal = covariances if covariances.ndim < 3 else np.einsum("ijj->ij", covariances)
     if not (np.isfinite(covariances).all() and (diagonal > 0).all()):
         raise DataError(f"{name}: variances must be finite and above 0, smallest is {diagonal.min():g}")
+    if covariances.ndim == 3:
+        symmetric(covariances, name)
     weights = np.full(n, 1 / n) if given.weights is None else to_numpy(given.weights).astype(np.float64)
     if weights.shape != (n,) or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-6:
         raise DataError(
@@ -79,6 +83,24 @@ def checked(mixture: Any, name: str) -> Checked:
         means, weights = means[kept], weights[kept]
         covariances = covariances[kept] if covariances.ndim else covariances
     return Checked(means, covariances, np.log(weights / weights.sum()))
+
+
+def symmetric(covariances: NDArray[np.float64], name: str) -> None:
+    """Matrices equal their transposes, but for what rounding in float32 leaves.
+
+    Raises:
+        DataError: one does not.
+    """
+    apart = np.abs(covariances - covariances.transpose(0, 2, 1))
+    largest = np.einsum("ijj->ij", covariances).max(axis=1)
+    worst = int((apart.max(axis=(1, 2)) / largest).argmax())
+    i, j = divmod(int(apart[worst].argmax()), apart.shape[2])
+    if apart[worst, i, j] > ASYMMETRY * largest[worst]:
+        raise DataError(
+            f"{name}: covariances must be symmetric, but number {worst} has {covariances[worst, i, j]:g} at "
+            f"({i}, {j}) and {covariances[worst, j, i]:g} at ({j}, {i}), the largest asymmetry: "
+            f"{apart[worst, i, j]:.3g}"
+        )
 
 
 def ddm_variational_kl(f: Any, g: Any, scale: float = 1.0) -> Ddm:
@@ -95,7 +117,8 @@ def ddm_variational_kl(f: Any, g: Any, scale: float = 1.0) -> Ddm:
         are of rounding, certified where all covariances are one number.
 
     Raises:
-        DataError: different widths, weights that are no distribution, covariances that are not positive definite.
+        DataError: different widths, weights that are no distribution, covariances that are not symmetric and positive
+            definite.
     Source: Hershey & Olsen (2007), eq. 20; Basart (2017), eq. 3.3, which cites Goldberger et al. (2003).
     Differs: with features on both sides and |T| images it is DDM less a constant of T, about log |T| where h is small.
     """

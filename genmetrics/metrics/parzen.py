@@ -61,7 +61,8 @@ def parzen_log_likelihood(
         blurry models above sharp ones and training images below both: report it, do not rely on it.
 
     Raises:
-        DataError: neither sigma nor validation images, different widths, no best sigma on a grid 10^4 times as wide.
+        DataError: neither sigma nor validation images, different widths, no best sigma on a grid 10^4 times as wide,
+            training images for PCA that are all one.
     Source: Breuleux, Bengio & Vincent (2011); Goodfellow et al. (2014), arXiv:1406.2661, section 5, whose code has this
         grid; PCA: Basart (2017), section 3.4.1.
     """
@@ -74,7 +75,9 @@ def parzen_log_likelihood(
         fitted = v if train is None else as_features(train, "train")
         if fitted is None:
             raise DataError("pca=True is fitted to training images: pass train= or validation=")
-        project = principal_components(fitted)
+        name = "validation" if train is None else "train"
+        same_width(fitted.shape[1], g.shape[1], (name, "generated"))
+        project = principal_components(fitted, name)
         t, g, v = project(t), project(g), None if v is None else project(v)
     searched = None
     if sigma is None:
@@ -123,10 +126,17 @@ def likeliest_sigma(
     return best, dict(sorted(found.items()))
 
 
-def principal_components(points: NDArray[Any]) -> Any:
-    """The projection (n, d) -> (n, c) on the fewest principal components that hold 95% of the points' variance."""
+def principal_components(points: NDArray[Any], name: str = "train") -> Any:
+    """The projection (n, d) -> (n, c) on the fewest principal components that hold 95% of the points' variance.
+
+    Raises:
+        DataError: they have none.
+    """
     from genmetrics.metrics.moments import Moments
 
+    as_features(points, name, at_least=2)
+    if (points == points[0]).all():
+        raise DataError(f"{name}: all {len(points)} images are one, so PCA has no direction; pass others, or pca=False")
     moments = Moments.of(points)
     values, vectors = np.linalg.eigh(moments.covariance)
     share = np.cumsum(values[::-1]) / max(float(values.sum()), np.finfo(float).tiny)

@@ -13,6 +13,7 @@ from genmetrics.kernels.pairwise import log_mean_exp
 HELD_OUT = 2000  # points that the likelihood is averaged over
 DIGITS = 4  # h is rounded to, so that it can be quoted and does not hang on the order of summation
 FACTOR = 2.0  # of the first search
+SMALLEST, LARGEST = 1e-120, 1e120  # of a spread: squares of it, and of scales and outliers around it, are float64
 
 
 def likeliest_scale(held_out: NDArray[Any], train: NDArray[Any], distance: str) -> float:
@@ -28,7 +29,8 @@ def likeliest_scale(held_out: NDArray[Any], train: NDArray[Any], distance: str) 
         h, rounded to 4 digits.
 
     Raises:
-        DataError: every held-out point is also a training point: ever smaller h would be ever likelier.
+        DataError: every held-out point is also a training point: ever smaller h would be ever likelier. Features whose
+            squares leave float64.
     """
     points = held_out if len(held_out) <= HELD_OUT else evenly(held_out, HELD_OUT)
 
@@ -36,15 +38,28 @@ def likeliest_scale(held_out: NDArray[Any], train: NDArray[Any], distance: str) 
         terms = log_mean_exp(points, train, distance=distance, scale=float(np.exp(log_h))).values
         return float(terms.mean()) - points.shape[1] * log_h
 
-    spread = max(
-        np.sqrt(np.mean(np.square(part - train.mean(axis=0, dtype=np.float64)), dtype=np.float64))
-        for part in (points, train)
-    )
-    if not 0 < spread < np.inf:
+    spread = max(spread_of(part, train) for part in (points, train))
+    if spread == 0:
         raise DataError('scale="auto": all training and test images lie on one point')
+    if not SMALLEST < spread < LARGEST:
+        raise DataError(
+            f'scale="auto": features that spread by {spread:.3g} leave float64 when squared; '
+            "multiply them all by a number that brings them nearer to 1"
+        )
     low, high = bracket_maximum(log_likelihood, float(np.log(spread)))
     log_h = place_of_maximum(log_likelihood, low, high)
     return float(f"{np.exp(log_h):.{DIGITS - 1}e}")
+
+
+def spread_of(points: NDArray[Any], train: NDArray[Any]) -> float:
+    """Root mean square of the distances from the mean of `train`, along an axis; not squared before it is in range."""
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the result
+        apart = points - train.mean(axis=0, dtype=np.float64)
+        most = float(np.abs(apart).max())
+        if most == 0:
+            return 0.0
+        apart /= most
+        return most * float(np.sqrt(np.mean(np.square(apart, out=apart))))
 
 
 def evenly(points: NDArray[Any], n: int) -> NDArray[Any]:

@@ -129,6 +129,44 @@ def test_a_killed_run_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
         ais_log_likelihood(Linear(), images, 2, VARIANCE, **settings, checkpoint=file)
 
 
+@pytest.mark.parametrize(
+    ("decoder", "message"),
+    [
+        (lambda z: z[:, :1] @ torch.ones(2, 5), "fails on latents of width 2 .*RuntimeError.*; is that its width"),
+        (lambda z: None, "makes NoneType of 2 latents"),
+        (lambda z: z.sum(), r"makes \(\) of 2 latents"),
+        (lambda z: z[:1], r"makes \(1, 2\) of 2 latents"),
+        (lambda z: z / 0, "NaN or inf at z = 0"),
+        (lambda z: z.detach(), "no gradient"),
+    ],
+)
+def test_a_decoder_that_cannot_serve_is_refused_at_once(decoder, message):
+    with pytest.raises(DataError, match=message):
+        ais_log_likelihood(decoder, np.zeros((3, 2)), 2, VARIANCE)
+    with pytest.raises(DataError, match=message):
+        ais_bdmc(decoder, 2, VARIANCE, n=3)
+
+
+def test_what_cannot_be_kept_or_run_is_refused_before_the_decoder_is_asked(tmp_path):
+    def asked(z):
+        raise AssertionError
+
+    (tmp_path / "file").touch()
+    for kept, message in (
+        (tmp_path / "nowhere" / "run.pt", "there is no folder .*nowhere; make it first"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "file" / "run.pt", "there is no folder"),
+    ):
+        with pytest.raises(DataError, match=message):
+            ais_log_likelihood(asked, np.zeros((3, 2)), 2, VARIANCE, checkpoint=kept)
+    for run in (
+        lambda: ais_log_likelihood(asked, np.zeros((3, 2)), 2, 1.0, device="gpu"),
+        lambda: ais_bdmc(asked, 2, 1.0, device="gpu"),
+    ):
+        with pytest.raises(DataError, match="device 'gpu' cannot be used here"):
+            run()
+
+
 def test_what_does_not_fit_is_refused():
     with pytest.raises(DataError, match="is it the decoder of these images"):
         ais_log_likelihood(Linear(), np.zeros((2, 4)), 2, VARIANCE)
@@ -168,6 +206,9 @@ def test_the_command_line_gives_numbers_json_and_bounds(tmp_path):
         (["--obs-var", "x", "--bdmc"], 2, "numbers above 0"),
         (["--obs-var", "0.1", "--bdmc", "--decoder", "nowhere:f"], 1, "cannot import nowhere"),
         (["--obs-var", "0.1", "--bdmc", "--decoder", "math:nothing"], 1, "no function 'nothing'"),
+        (["--obs-var", "0.1", "--bdmc"], 1, "the decoder fails on latents of width 2"),
+        (["--obs-var", "0.1", "--bdmc", "--device", "gpu"], 1, "device 'gpu' cannot be used here"),
+        (["--obs-var", "0.1", "nowhere", "--checkpoint", "no/x.pt"], 1, "checkpoint no/x.pt: there is no folder"),
     ],
 )
 def test_the_command_line_says_what_is_wrong(arguments, code, message):

@@ -1,4 +1,5 @@
 import math
+import re
 import tracemalloc
 
 import numpy as np
@@ -272,9 +273,9 @@ def test_distances_that_overflow_are_refused_with_the_scale():
         ddm(np.full((3, 2), 1e200), np.zeros((3, 2)))
 
 
-@pytest.mark.parametrize("scale", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("scale", [0.0, -1.0, math.nan, math.inf, None, True, [1.0]])
 def test_a_scale_that_is_not_positive_is_refused(scale):
-    with pytest.raises(ValueError, match=f"scale must be a finite number above 0, got {scale}"):
+    with pytest.raises(ValueError, match=f"scale must be a finite number above 0, got {re.escape(repr(scale))}"):
         ddm(normal(3, 2, 1), normal(3, 2, 2), scale=scale)
 
 

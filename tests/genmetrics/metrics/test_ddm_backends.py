@@ -177,6 +177,22 @@ def test_auto_needs_training_images_that_are_not_the_test_images():
         ddm(x, x, scale="auto", train=x)
 
 
+@pytest.mark.parametrize(("unit", "spread"), [(1e300, r"6\.4e\+299"), (1e-200, r"6\.4e-201"), (1e308, "inf|nan")])
+def test_auto_says_that_squares_of_the_features_leave_float64(unit, spread):
+    rng = np.random.default_rng(4)
+    x, y, train = (unit * rng.uniform(-1, 1, (size, 2)) for size in (10, 15, 20))
+    with pytest.raises(DataError, match=f'scale="auto": features that spread by .*({spread}) leave float64'):
+        ddm(x, y, scale="auto", train=train)
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e100])
+def test_auto_finds_the_scale_whatever_the_unit(unit):
+    rng = np.random.default_rng(4)
+    held_out, train = rng.normal(size=(10, 2)), rng.normal(size=(20, 2))
+    expected = likeliest_scale(held_out, train, "half_sq")
+    assert likeliest_scale(unit * held_out, unit * train, "half_sq") == pytest.approx(unit * expected, rel=2e-3)
+
+
 # baseline, relatives, the thesis's sign
 
 
@@ -190,6 +206,24 @@ def test_the_baseline_is_of_as_many_training_images():
     assert result.excess == result.value - result.baseline.value
     assert result.ratio == result.value / result.baseline.value
     assert ddm(test, generated).excess is None
+
+
+@pytest.mark.parametrize("backend", ["clustered", "faiss"])
+def test_the_sum_meets_tol_although_its_parts_are_far_larger(backend):
+    """Training images 173 away: the two that are subtracted are as large, and their sum with the third near 1."""
+    rng = np.random.default_rng(7)
+    test, generated = rng.normal(size=(60, 3)), rng.normal(size=(900, 3))
+    train = 100 + rng.normal(size=(80, 3))
+    found = ddm_sum(train, test, generated, "l2", backend=backend, tol=0.1)
+    exact = ddm_sum(train, test, generated, "l2")
+    assert exact.details["ddm_relative"] < exact.value < 2
+    assert found.upper - found.lower <= 0.1 * max(1, abs(found.value))
+    assert found.lower <= exact.upper
+    assert exact.lower <= found.upper
+    with pytest.raises(DataError, match="float64 certifies no more"):
+        ddm_sum(train, test, generated, "l2", backend=backend, tol=1e-15)
+    with pytest.raises(ValueError, match="tol must be"):
+        ddm_sum(train, test, generated, tol=0)
 
 
 def test_the_relative_divergence_is_the_difference_of_two():

@@ -100,8 +100,17 @@ def test_what_is_no_mixture_is_refused():
     ):
         with pytest.raises(DataError, match=message):
             ddm_variational_kl(bad, Mixture(x, np.ones((4, 2))))
+    with pytest.raises(DataError, match=r"f: .* number 1 has 0.5 at \(0, 1\) and 0.25 at \(1, 0\), .*: 0.25"):
+        ddm_variational_kl(Mixture(x[:2], [np.eye(2), [[1, 0.5], [0.25, 1]]]), x)
     with pytest.raises(DataError, match="2 images give no covariance of 2 columns"):
         ddm_single_gaussian(x[:2], x)
+
+
+def test_covariances_that_float32_has_rounded_are_symmetric():
+    x = np.random.default_rng(0).normal(size=(3, 4, 4)).astype(np.float32)
+    covariances = (x @ x.transpose(0, 2, 1) + np.eye(4)) * (1 + 1e-7 * np.tri(4))
+    assert not np.array_equal(covariances, covariances.transpose(0, 2, 1))
+    assert ddm_variational_kl(Mixture(np.zeros((3, 4)), covariances), np.zeros((2, 4))).value > 0
 
 
 @pytest.mark.parametrize("mean", [1e300, 0.0])

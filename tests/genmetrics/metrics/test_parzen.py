@@ -76,6 +76,19 @@ def test_pca_keeps_the_fewest_components_with_95_percent():
     assert found.value == pytest.approx(parzen_log_likelihood(kept[:50], kept[100:], 1.0).value)
 
 
+def test_what_pca_cannot_be_fitted_to_is_said():
+    x = normal(5, 2, 10)
+    for fitted, message in (
+        (normal(9, 3, 1), "train features are 3-wide but generated are 2-wide"),
+        (np.full((9, 2), 0.1), "train: all 9 images are one"),
+        (x[:1], "train: 1 image, but at least 2"),
+    ):
+        with pytest.raises(DataError, match=message):
+            parzen_log_likelihood(x, x, 1.0, pca=True, train=fitted)
+    with pytest.raises(DataError, match="validation: all 3 images are one"):
+        parzen_log_likelihood(x, x, pca=True, validation=np.ones((3, 2)))
+
+
 def test_what_is_missing_is_said():
     x = normal(5, 2, 10)
     with pytest.raises(DataError, match="pass validation=, or sigma="):
