@@ -34,7 +34,7 @@ from genmetrics.precomputed import opened_before, recorded_network, side_of
 from genmetrics.protocols import Protocol, joined
 from genmetrics.records import Estimate, Record, Score
 from genmetrics.sides import Side
-from genmetrics.sources import open_images
+from genmetrics.sources import open_images, refuse_missing
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
 
@@ -113,6 +113,8 @@ def evaluate(
     ahead = Ahead.of(workers, batch_size)
     reading = {"value_range": value_range, "skip_damaged": skip_damaged, "data_root": data_root, "download": download}
     given = {"real": real, "generated": generated, **({} if train is None else {"train": train})}
+    for name, source in given.items():
+        refuse_missing(source, name)
     stored = opened_before(given)
     if extractor is None and stored.keys() == given.keys():
         network = recorded_network(stored.values())

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmetrics._checks import DataError, UnsuitableError, unknown_name
+from genmetrics._checks import DataError, UnsuitableError, one_of
 from genmetrics.asked import lacking, refuse_what_it_lacks, wanted_outputs, writable_folder
 from genmetrics.damage import DAMAGES
 from genmetrics.evaluation import estimate_of
 from genmetrics.extractors import DEFAULT, Extractor, find_extractor
 from genmetrics.features import Progress, silent
 from genmetrics.metrics import METRICS, find_metric
-from genmetrics.parts import Network, Parts
+from genmetrics.parts import Network, Parts, refuse_few
 from genmetrics.records import write_together
 from genmetrics.sides import Side
-from genmetrics.sources import ImageSet, open_images
+from genmetrics.sources import ImageSet, open_images, refuse_missing
 
 DRAWS = 10  # other parts of the undamaged images: how far a value moves for no reason
 NOISE = 4.0  # an answer: a value that moves by so many of their standard deviations, 2.8 of a difference of two
@@ -142,11 +142,14 @@ def sensitivity(
         raise ValueError(f"draws must be at least 2, got {draws}")
     chosen = None if metrics is None else [name for name in dict.fromkeys(metrics) if find_metric(name)]
     folder = None if out is None else writable_folder(out)
+    refuse_missing(real, "real")
+    refuse_few(n_images)
+    asked = known_damages(damages)
     found = DEFAULT if extractor is None else extractor
     network = Network(find_extractor(found, device, weights, outputs=wanted_outputs(chosen or [])))
     refuse_what_it_lacks(chosen, network.extractor)
     opened = open_images(real, "real", labels=labels)
-    kinds = chosen_damages(damages, opened)
+    kinds = allowed_damages(asked, damages is not None, opened)
     parts = Parts.of(opened, network, n_images, seed)
     chosen = served(chosen, parts, network)
     values, left_out = curves(kinds, chosen, parts, network, seed, intervals, draws, progress)
@@ -170,18 +173,26 @@ def sensitivity(
     return panel
 
 
-def chosen_damages(damages: Iterable[str] | None, opened: ImageSet) -> list[str]:
-    """Names from DAMAGES that these images allow.
+def known_damages(damages: Iterable[str] | None) -> list[str]:
+    """Names from DAMAGES; None takes all.
 
     Raises:
         UnknownNameError: no such damage.
-        DataError: one that needs classes is asked for by name, and there are none.
     """
     asked = list(DAMAGES) if damages is None else list(dict.fromkeys(damages))
     for name in asked:
-        if name not in DAMAGES:
-            raise unknown_name("damage", name, DAMAGES)
-        if damages is not None and DAMAGES[name].by_class and opened.labels is None:
+        one_of(name, "damage", DAMAGES)
+    return asked
+
+
+def allowed_damages(asked: Sequence[str], by_name: bool, opened: ImageSet) -> list[str]:
+    """Those that these images allow.
+
+    Raises:
+        DataError: one that needs classes is asked for by name, and there are none.
+    """
+    for name in asked:
+        if by_name and DAMAGES[name].by_class and opened.labels is None:
             raise DataError(f"{name} needs classes; put each class into a sub-folder of its own, or give labels")
     return [name for name in asked if opened.labels is not None or not DAMAGES[name].by_class]
 

@@ -94,6 +94,16 @@ class Parts:
         }
 
 
+def refuse_few(n: int | None) -> None:
+    """So many images in each part show damage.
+
+    Raises:
+        DataError: they are too few.
+    """
+    if n is not None and n < FEWEST:
+        raise DataError(f"{n} images in each part are too few to see damage; ask for at least {FEWEST}")
+
+
 def size_of_part(opened: ImageSet, n: int | None) -> int:
     """How many images a part has.
 
@@ -107,8 +117,7 @@ def size_of_part(opened: ImageSet, n: int | None) -> int:
         )
     if n is None:
         return min(opened.n // 3, MOST)
-    if n < FEWEST:
-        raise DataError(f"{n} images in each part are too few to see damage; ask for at least {FEWEST}")
+    refuse_few(n)
     if 3 * n > opened.n:
         raise DataError(
             f"real: {count(opened.n, 'image')} cannot make three parts of {n}; at most {opened.n // 3} each"

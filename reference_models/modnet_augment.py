@@ -200,9 +200,8 @@ def curves(found: dict[Trial, float], names: Sequence[str] = (REAL, FROM_ALL, FR
 
 
 def mean_accuracy(found: dict[Trial, float], name: str, n: int) -> Mean:
-    """Over seeds; the interval is cut at 0 and 1."""
-    mean = Mean.of([value for trial, value in found.items() if (trial.images, trial.n) == (name, n)])
-    return dataclasses.replace(mean, low=max(0.0, mean.low), high=min(1.0, mean.high))
+    """Over seeds."""
+    return Mean.of([value for trial, value in found.items() if (trial.images, trial.n) == (name, n)], (0.0, 1.0))
 
 
 def gains(found: dict[Trial, float], name: str) -> dict[int, Mean]:

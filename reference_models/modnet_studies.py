@@ -33,13 +33,14 @@ class Mean:
     n: int
 
     @classmethod
-    def of(cls, values: Any) -> Mean:
-        """Of truth values: a share; of at least two numbers."""
+    def of(cls, values: Any, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Mean:
+        """Of truth values: a share; of at least two numbers, which lie within `bounds`, as the interval does."""
         values = np.asarray(values)
         mean, n = float(values.mean()), len(values)
         if values.dtype == bool:
             return cls(mean, *wilson(mean, n), n)
-        return cls(mean, *student(values), n)
+        low, high = student(values)
+        return cls(mean, max(low, bounds[0]), min(high, bounds[1]), n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ class Fooling:
             "accuracy_before": Mean.of(self.seen_before == self.labels),
             "target_seen": Mean.of(self.seen_after == self.targets),
             "label_changed": Mean.of(self.seen_after != self.seen_before),
-            "mean_change": Mean.of(apart.reshape(len(apart), -1).mean(axis=1)),
+            "mean_change": Mean.of(apart.reshape(len(apart), -1).mean(axis=1), (0.0, 255.0)),
         }
 
 

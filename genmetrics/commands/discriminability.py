@@ -66,12 +66,16 @@ def discriminability(
     from genmetrics.analyses.discriminability import resolution_discriminability
     from genmetrics.asked import writable_folder
     from genmetrics.extractors import find_extractor
+    from genmetrics.sources import refuse_missing
 
     levels = numbers(resolutions)
     folder = writable_folder(out) if out is not None else None
-    network = find_extractor(classifier, device, weights)
     names = None if classes is None else class_names(classes)
-    sets = {name: opened(source, name, value_range) for name, source in named(samples, test_set).items()}
+    given = named(samples, test_set)
+    for name, source in given.items():
+        refuse_missing(source, name)
+    network = find_extractor(classifier, device, weights)
+    sets = {name: opened(source, name, value_range) for name, source in given.items()}
     curves = {
         name: resolution_discriminability(
             images, None, network, levels, resize=resize, classes=names, seed=seed, progress=shown

@@ -15,6 +15,7 @@ from genmetrics.commands._analyses import class_names, common_options, deliver, 
 
 if TYPE_CHECKING:
     from genmetrics.analyses.collapse import BelowLargestReal, Joint
+    from genmetrics.extractors import Extractor
     from genmetrics.records import Estimate, Picture, Score
     from genmetrics.reports.analysis import Section, Table
     from genmetrics.sides import Side
@@ -73,6 +74,7 @@ def diversity(
     """
     from genmetrics.analyses.diversity import ms_ssim_estimate
     from genmetrics.asked import writable_folder
+    from genmetrics.extractors import find_extractor
 
     if classifier is None and (classes is not None or threshold is not None):
         raise click.UsageError("--classes and --threshold belong to the analysis that --classifier adds; pass it too")
@@ -85,6 +87,7 @@ def diversity(
         raise DataError(f"{without}: no labels, which --per-class and --classifier need; give each class a folder")
     if set(sets["samples"].sizes) != set(sets["real"].sizes):
         raise DataError("samples and real images have different sizes; MS-SSIM depends on the size, so resize one set")
+    network = None if classifier is None else find_extractor(classifier, device)
     per_class = labelled if per_class is None else per_class
     sides = {name: ordered(images, shown) for name, images in sets.items()}
     found = {}
@@ -93,8 +96,8 @@ def diversity(
     tables = {name: estimate.details.get("per_class") or {} for name, estimate in found.items()}
     below = below_largest(tables)
     joint, accuracy = (None, {})
-    if classifier is not None:
-        joint, accuracy = with_accuracy(classifier, names, sets["samples"], tables, below, threshold, seed, device)
+    if network is not None:
+        joint, accuracy = with_accuracy(network, names, sets["samples"], tables, below, threshold, seed)
     score = score_of(found, sides, below, joint, accuracy)
     record = record_of([score], sets, seed, warnings=tuple(apart(tables)))
     sections = sections_of(found, sides, below, joint, accuracy) if folder is not None else []
@@ -131,22 +134,19 @@ def means(table: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
 
 
 def with_accuracy(
-    classifier: str,
+    network: Extractor,
     names: list[str] | None,
     samples: ImageSet,
     tables: Mapping[str, Mapping[str, Any]],
     below: BelowLargestReal | None,
     threshold: float | None,
     seed: int,
-    device: str,
 ) -> tuple[Joint, dict[str, float]]:
     """The joint analysis, and each class's accuracy at native size."""
     from genmetrics.analyses.collapse import COLLAPSED, joint_analysis
     from genmetrics.analyses.discriminability import resolution_discriminability
 
-    best = resolution_discriminability(
-        samples, None, classifier, (), classes=names, seed=seed, device=device, progress=shown
-    ).best
+    best = resolution_discriminability(samples, None, network, (), classes=names, seed=seed, progress=shown).best
     accuracy = means(best.per_class)
     if threshold is None:
         threshold = below.threshold if below is not None else COLLAPSED

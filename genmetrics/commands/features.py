@@ -31,7 +31,7 @@ def features(images: str, out: Path, statistics: bool, outputs: str | None, as_j
     from genmetrics.extractors import DEFAULT, find_extractor
     from genmetrics.features import Ahead, features_of
     from genmetrics.precomputed import save_features, save_statistics
-    from genmetrics.sources import open_images
+    from genmetrics.sources import open_images, refuse_missing
 
     if out.suffix != ".npz":
         raise DataError(f"--out {out} should end in .npz")
@@ -43,6 +43,7 @@ def features(images: str, out: Path, statistics: bool, outputs: str | None, as_j
     wanted = [name.strip() for name in (outputs or "").split(",") if name.strip()]
     name = settings.pop("extractor") or DEFAULT
     chosen = {key: settings.pop(key) for key in ("device", "weights", "precision", "backend")}
+    refuse_missing(images, "images")
     network = find_extractor(name, outputs=wanted, **chosen)
     opened = open_images(images, "images", **settings)
     found = features_of(opened, network, cache=cache, ahead=ahead, progress=shown)

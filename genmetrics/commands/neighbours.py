@@ -78,10 +78,13 @@ def neighbours(
     from genmetrics.features import features_of
     from genmetrics.gallery import same_shape
     from genmetrics.sides import Side
+    from genmetrics.sources import refuse_missing
 
     if near is not None and test_set is not None:
         raise click.UsageError("--near and --test-set both say what is near; give one")
     folder = writable_folder(out) if out is not None else None
+    for name, source in (("samples", samples), ("train", train_set), ("test", test_set)):
+        refuse_missing(source, name)
     network = find_extractor(extractor, device, weights)
     sets = {"samples": opened(samples, "samples", value_range), "train": opened(train_set, "train", value_range)}
     if test_set is not None:

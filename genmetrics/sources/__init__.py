@@ -80,10 +80,46 @@ def open_images(
     raise DataError(f"{name}: cannot read images from a {type(source).__name__}; give a path or one array")
 
 
-def open_named(text: str, name: str, options: Options) -> ImageSet:
-    """The set that a text names: a path, a pattern of paths, a URL, a known data set."""
+def refuse_missing(source: Any, name: str) -> None:
+    """A text that names no images is refused, before weights are loaded and images are read.
+
+    Raises:
+        DataError: it is empty, nothing lies there, or what does holds no images.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return
+    text = os.fspath(source)
     if not text:
         raise DataError(f"{name}: the path is empty; is a variable unset?")
+    path = Path(text)
+    if path.exists():
+        refuse_unknown_type(path, f"{name}: {text}")
+    elif "://" not in text:
+        from genmetrics.sources.known import is_known
+
+        named = expanded(text, name) if "{" in text else [] if is_known(text) else [text]
+        missing = next((each for each in named if not Path(each).exists()), None)
+        if missing is not None:
+            raise DataError(f"{name}: {missing} does not exist")
+
+
+def refuse_unknown_type(path: Path, where: str) -> None:
+    """What exists is a folder, or a file of a type that is read.
+
+    Raises:
+        DataError: it is not.
+    """
+    suffix = path.suffix.lower()
+    if path.is_dir() or is_tar(path.name) or suffix in (".zip", ".npz", ".npy"):
+        return
+    if suffix in SUFFIXES:
+        raise DataError(f"{where} is one image; give the folder that holds the images")
+    raise DataError(f"{where} is of an unknown type; give a folder, a .zip or .tar of images, an .npz or an .npy")
+
+
+def open_named(text: str, name: str, options: Options) -> ImageSet:
+    """The set that a text names: a path, a pattern of paths, a URL, a known data set."""
+    refuse_missing(text, name)
     path = Path(text)
     if not path.exists():
         from genmetrics.sources.known import is_known, open_known
@@ -102,8 +138,7 @@ def open_named(text: str, name: str, options: Options) -> ImageSet:
 def open_path(path: Path, name: str, options: Options, origin: str) -> ImageSet:
     """The set at `path`, by what it is; messages call it `origin`."""
     where, suffix = f"{name}: {origin}", path.suffix.lower()
-    if not path.exists():
-        raise DataError(f"{where} does not exist")
+    refuse_unknown_type(path, where)
     if path.is_dir():
         files = Files(name, origin, partial(folder_reader, path))
         return open_files(files, "folder", files_below(path, name), options)
@@ -119,11 +154,7 @@ def open_path(path: Path, name: str, options: Options, origin: str) -> ImageSet:
             opened = open_array(rows, name, "npz", origin, replace(options, labels=its_labels))
             return replace(opened, warnings=opened.warnings + tuple(f"{name}: {note}" for note in notes))
         return open_array(rows, name, "npz", origin, options)
-    if suffix == ".npy":
-        return open_array(InMemory(memory_map(path, where)), name, "npy", origin, options)
-    if suffix in SUFFIXES:
-        raise DataError(f"{where} is one image; give the folder that holds the images")
-    raise DataError(f"{where} is of an unknown type; give a folder, a .zip or .tar of images, an .npz or an .npy")
+    return open_array(InMemory(memory_map(path, where)), name, "npy", origin, options)
 
 
 def expanded(pattern: str, name: str) -> list[str]:

@@ -227,6 +227,38 @@ def test_with_weights_and_no_extractor_the_score_is_a_fid(inception_weights, tmp
     assert "|resize:tf1-bilinear-299|" in score["signature"]
 
 
+@pytest.mark.parametrize(
+    ("command", "of"),
+    [
+        (("score", "nowhere", "--test-set", "."), "generated"),
+        (("score", ".", "--test-set", "nowhere"), "real"),
+        (("score", ".", "--test-set", ".", "--train-set", "nowhere"), "train"),
+        (("sensitivity", "nowhere"), "real"),
+        (("features", "nowhere", "--out", "x.npz"), "images"),
+        (("neighbours", "nowhere", "--train-set", "."), "samples"),
+        (("neighbours", ".", "--train-set", "nowhere"), "train"),
+        (("discriminability", "nowhere", "--test-set", "."), "nowhere"),
+        (("discriminability", ".", "--test-set", "nowhere"), "real images"),
+    ],
+)
+def test_what_is_not_there_is_said_before_weights_are_asked_for(command, of):
+    network = "--classifier" if command[0] == "discriminability" else "--extractor"
+    refused(run(*command, network, "inception-v3-tf2015"), f"Error: {of}: nowhere does not exist")
+
+
+def test_damages_and_sizes_of_parts_are_checked_before_weights_are_asked_for(tmp_path):
+    result = run("sensitivity", tmp_path, "--damages", "blurr")
+    assert result.exit_code == 2
+    assert "did you mean 'blur'" in result.stderr
+    refused(run("sensitivity", tmp_path, "--images", 5), "5 images in each part are too few")
+
+
+def test_the_classifier_of_diversity_is_found_before_pairs_are_measured(sets, monkeypatch):
+    monkeypatch.setattr("genmetrics.analyses.diversity.ms_ssim_estimate", None)
+    result = run("diversity", sets["samples"], "--test-set", sets["test"], "--classifier", "inception-v3-tf2015")
+    refused(result, "needs its weights")
+
+
 def test_without_weights_and_extractor_it_says_where_to_put_them_and_what_else_there_is(sets):
     result = run("score", sets["samples"], "--test-set", sets["test"])
     assert result.exit_code == 1

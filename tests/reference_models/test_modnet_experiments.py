@@ -59,7 +59,8 @@ def test_shares_and_the_mean_change_by_hand():
     assert values == pytest.approx(
         {"accuracy_before": 5 / 6, "target_seen": 3 / 6, "label_changed": 4 / 6, "mean_change": 2.0}
     )
-    assert found["mean_change"].low < 2 < found["mean_change"].high
+    assert found["mean_change"].low == 0  # Student's would be -0.30, which no change is
+    assert found["mean_change"].high == pytest.approx(2 + 2.5706 * (4.8 / 6) ** 0.5, abs=1e-3)
     assert found["target_seen"].low == pytest.approx(1.6354 / 2 / 6, abs=1e-4)  # 3 in 6 are few: chi2 of 6 degrees, 5%
 
 
@@ -69,6 +70,8 @@ def test_a_mean_has_students_interval():
     assert (mean.value, mean.n) == (2, 3)
     assert mean.high - 2 == pytest.approx(4.3027 / 3**0.5, abs=1e-4)
     assert 2 - mean.low == pytest.approx(mean.high - 2)
+    cut = Mean.of([1.0, 2.0, 3.0], (0.0, 4.0))
+    assert (cut.low, cut.high) == (0, 4)
 
 
 def test_images_that_do_not_change_fool_nobody(modnet, digits):
