@@ -14,6 +14,7 @@ from sensitivity_mnist import CHANNELS, IMAGES, PANELS, Point, checks, curve_of,
 from genmetrics.damage import DAMAGES
 from genmetrics.metrics import METRICS
 from genmetrics.panel import NOISE, Answer
+from genmetrics.reports.panel import DECADES
 from genmetrics.reports.wording import ARROWS, number
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
@@ -42,12 +43,21 @@ it is typed.
 ## At a glance
 
 A number is the weakest strength, of those tried, from which on the value is worse than that of undamaged images by more
-than {NOISE:g} times its noise (its standard deviation from one draw of undamaged images to another). **·** is blind: it
-never moves by so much. **▲** says better, from that strength on. **–** has no value.
+than {NOISE:g} times its noise (its standard deviation from one draw of undamaged images to another); **at 2, 3.5**: at
+these strengths, but not at every stronger one. **·** is blind: it never moves by so much. **▲** says better. **–** has
+no value. **a → b**, where images are fewer: the value of all and of the fewest, a move beyond the noise of {IMAGES}
+images but not of one set of so few.
 
-The last two columns are no damage to the pictures: there blind is what a metric of quality should be, and only
-`auth-pct`, `ct-score`, `ddm-relative`, `fls`, `mifid` and `parzen` look at the training set at all.
+In the pictures that band is grey, and where values leave it by more than {DECADES} decades the scale is logarithmic
+beyond it. The last two columns are no damage to the pictures: there blind is what a metric of quality should be, and
+only `auth-pct`, `ct-score`, `ddm-relative`, `fls`, `mifid` and `parzen` look at the training set at all.
 """
+HEADINGS = {
+    "worse": "Sees",
+    "better": "Says better",
+    "cannot tell": "Moves, within the noise of so few,",
+    "blind": "Blind to",
+}
 REMARKS = {
     "frechet": (
         "It rises when there are fewer images ({frechet small-n 0} for 500, {frechet small-n 0.9} for 50), though "
@@ -149,7 +159,9 @@ def cell(answer: Answer | None) -> str:
         return "–"
     if answer.verdict == "blind":
         return "·"
-    return f"{'▲ ' if answer.verdict == 'better' else ''}{answer.seen_from:g}"
+    if answer.verdict == "cannot tell":
+        return f"{number(answer.undamaged).value} → {number(answer.at_most).value}"
+    return f"{'▲ ' if answer.verdict == 'better' else ''}{answer.where.removeprefix('from ')}"
 
 
 def by_definition(points: list[Point], held: dict[tuple[str, str], str]) -> list[str]:
@@ -192,7 +204,7 @@ def section(
     lines += [f"- needs {needs}; cost {row.cost}; `gm.{row.function}`; {row.paper}", ""]
     undamaged = next(answers[metric, damage].undamaged for damage in DAMAGES if (metric, damage) in answers)
     lines.append(f"Without damage {number(undamaged).value}.")
-    for verdict, heading in (("worse", "Sees"), ("better", "Says better"), ("blind", "Blind to")):
+    for verdict, heading in HEADINGS.items():
         said = [sentence(answers[metric, d], points) for d in DAMAGES if answers_verdict(answers, metric, d) == verdict]
         if said:
             lines.append(f"**{heading}** {'; '.join(said)}.")
@@ -218,7 +230,7 @@ def answers_verdict(answers: dict[tuple[str, str], Answer], metric: str, damage:
 def sentence(answer: Answer, points: list[Point]) -> str:
     """'blur from 3.5 (12.3 at 10)'."""
     curve = curve_of(points, answer.metric, answer.damage)
-    start = "" if answer.seen_from is None else f" from {answer.seen_from:g}"
+    start = f" {answer.where}" if answer.where else ""
     steps = "" if answer.monotone else ", not at every step"
     return f"{SHORT[answer.damage]}{start} ({number(answer.at_most).value} at {curve[-1].strength:g}{steps})"
 

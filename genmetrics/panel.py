@@ -44,15 +44,27 @@ class Measured:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one metric makes of one kind of damage."""
+    """What one metric makes of one kind of damage.
+
+    The verdict is "worse" or "better" where the value moves by more than its noise; "blind" where it does not;
+    "cannot tell" where it moves by more than the noise of all undamaged images, but not of as few as are left.
+    """
 
     metric: str
     damage: str
-    verdict: str  # "worse", "better" or "blind": does not move by more than its noise
-    seen_from: float | None  # weakest strength at which it moves so
+    verdict: str
+    seen_at: tuple[float, ...]  # strengths at which it moves so
+    lasting: bool  # the strongest of all, and each one from the weakest of them on
     monotone: bool  # each step in the direction of the verdict, but for the noise of the values
     undamaged: float
     at_most: float  # value at the greatest strength
+
+    @property
+    def where(self) -> str:
+        """'from 3.5', where every stronger damage is seen too; else 'at 2, 3.5'; '' where none is."""
+        if not self.seen_at:
+            return ""
+        return f"from {self.seen_at[0]:g}" if self.lasting else f"at {', '.join(f'{s:g}' for s in self.seen_at)}"
 
 
 @dataclass(frozen=True)
@@ -133,7 +145,7 @@ def sensitivity(
         progress: called as progress(items, label, total); yields the items.
 
     Returns:
-        The panel: `.values`, `.answers` (worse, better or blind, from which strength on), `.left_out`.
+        The panel: `.values`, `.answers` (worse, better, blind or cannot tell, at which strengths), `.left_out`.
 
     Raises:
         DataError: an input cannot be used; the message says which, and what to do.
@@ -307,14 +319,18 @@ def answer_of(curve: Sequence[Measured]) -> Answer:
     reach = reach_of(curve)
     moves = badness(values, METRICS[start.metric].better)
     beyond = np.abs(moves) > reach
-    verdict, seen_from, monotone = "blind", None, True
+    verdict, seen, monotone = "blind", np.zeros(len(curve), bool), True
+    if (np.abs(moves) > reach[0]).any():
+        verdict = "cannot tell"
     if beyond.any():
         telling = len(moves) - 1 if beyond[-1] else int(np.where(beyond, np.abs(moves), 0).argmax())
         sign = np.sign(moves[telling])
         verdict = "worse" if sign > 0 else "better"
-        seen_from = curve[int((beyond & (np.sign(moves) == sign)).argmax())].strength
+        seen = beyond & (np.sign(moves) == sign)
         monotone = bool((np.diff(sign * moves) >= -reach[1:]).all())
-    return Answer(start.metric, start.damage, verdict, seen_from, monotone, start.value, end.value)
+    seen_at = tuple(each.strength for each, here in zip(curve, seen, strict=True) if here)
+    lasting = bool(seen.any() and seen[seen.argmax() :].all())
+    return Answer(start.metric, start.damage, verdict, seen_at, lasting, monotone, start.value, end.value)
 
 
 def reach_of(curve: Sequence[Measured]) -> NDArray[np.float64]:

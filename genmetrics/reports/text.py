@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from genmetrics.comparison import Difference
 
 GUTTER = 2  # blanks between columns
-PANEL_LINES = {"worse": ("sees", ""), "better": ("says better", "yellow"), "blind": ("blind", "dim")}
+PANEL_LINES = {
+    "worse": ("sees", ""),
+    "better": ("says better", "yellow"),
+    "cannot tell": ("cannot tell", "dim"),
+    "blind": ("blind", "dim"),
+}
 WITHOUT_UNICODE = str.maketrans({"↓": "(lower)", "↑": "(higher)", "∞": "inf", "±": "+-", "×": "x", "–": "-", "≈": "~"})
 
 
@@ -111,9 +116,10 @@ def print_panel(panel: Any, console: Console) -> None:
                 say(console, f"{heading}: {', '.join(said)}", indent="    ", style=style)
     console.print()
     legend = (
-        "Damage, the weakest strength at which the value moves by more than four times its noise, and the value at "
-        "the greatest strength. ~ not at every step. Training copies (memorised) and fewer images (small-n) are no "
-        "damage to the pictures."
+        "Damage, the weakest strength from which on the value moves by more than four times its noise (or 'at' which "
+        "alone it does), and the value at the greatest strength. ~ not at every step. Cannot tell: beyond the noise of "
+        "all images, within that of as few. Training copies (memorised) and fewer images (small-n) are no damage to "
+        "the pictures."
     )
     say(console, legend, style="dim")
     for reason in panel.left_out:
@@ -122,7 +128,7 @@ def print_panel(panel: Any, console: Console) -> None:
 
 def ends(answer: Any) -> str:
     """'blur from 3.5 (12.1 ~)'."""
-    start = "" if answer.seen_from is None else f" from {answer.seen_from:g}"
+    start = f" {answer.where}" if answer.where else ""
     return f"{answer.damage}{start} ({wording.number(answer.at_most).value}{'' if answer.monotone else ' ~'})"
 
 

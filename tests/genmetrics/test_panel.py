@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from genmetrics._checks import DataError, UnknownNameError
 from genmetrics.cli import main
 from genmetrics.damage import DAMAGES, Pool
 from genmetrics.features import features_of
-from genmetrics.panel import Measured, answer_of, reach_of
+from genmetrics.panel import Measured, Panel, answer_of, answers_of, reach_of
 from genmetrics.parts import Network, Parts
+from genmetrics.reports.panel import Scale, curves_of, picture
 from genmetrics.sources import open_images
 
 METRICS = ("frechet", "inception-score", "vendi", "frechet-intra-class")
@@ -155,29 +157,55 @@ def curve(values, noise, better="lower"):
 
 
 @pytest.mark.parametrize(
-    ("values", "better", "verdict", "seen_from", "monotone"),
+    ("values", "better", "verdict", "where", "monotone"),
     [
-        ([1, 2, 3], "lower", "worse", 1, True),
-        ([1, 2, 3], "higher", "better", 1, True),
-        ([1, 3, 2], "lower", "worse", 1, False),
-        ([1, 1.25, 0.8], "lower", "blind", None, True),
-        ([1, 1.25, 1.35], "lower", "worse", 2, True),
-        ([1, 0.5, 0.2], "closer to real", "worse", 1, True),
-        ([1, 1.5, 3], "closer to real", "worse", 1, True),
-        ([1, 2, 0.5], "lower", "better", 2, False),
-        ([1, 2, 1.1], "lower", "worse", 1, False),
+        ([1, 2, 3], "lower", "worse", "from 1", True),
+        ([1, 2, 3], "higher", "better", "from 1", True),
+        ([1, 3, 2], "lower", "worse", "from 1", False),
+        ([1, 1.25, 0.8], "lower", "blind", "", True),
+        ([1, 1.25, 1.35], "lower", "worse", "from 2", True),
+        ([1, 0.5, 0.2], "closer to real", "worse", "from 1", True),
+        ([1, 1.5, 3], "closer to real", "worse", "from 1", True),
+        ([1, 2, 0.5], "lower", "better", "from 2", False),
+        ([1, 2, 1.1], "lower", "worse", "at 1", False),
+        ([1, 2, 1.1, 3], "lower", "worse", "at 1, 3", False),
+        ([1, 2, 3, 1.1], "lower", "worse", "at 1, 2", False),
     ],
 )
-def test_verdicts_by_hand_where_four_times_the_noise_is_0_3(values, better, verdict, seen_from, monotone):
+def test_verdicts_by_hand_where_four_times_the_noise_is_0_3(values, better, verdict, where, monotone):
     answer = answer_of(curve(values, 0.075, better))
-    assert (answer.verdict, answer.seen_from, answer.monotone) == (verdict, seen_from, monotone)
+    assert (answer.verdict, answer.where, answer.monotone) == (verdict, where, monotone)
 
 
 def test_a_value_of_fewer_images_is_held_against_the_noise_of_as_many():
     few = [*curve([1], 0.1), *curve([1, 2], 0.4)[1:]]  # 4 sqrt((0.1^2 + 0.4^2) / 2) = 1.17
-    assert answer_of(few).verdict == "blind"
+    assert answer_of(few).verdict == "cannot tell"  # not blind: it moves by more than 0.4
+    assert answer_of([*curve([1], 0.1), *curve([1, 1.3], 0.4)[1:]]).verdict == "blind"
     assert reach_of(few) == pytest.approx([0.4, 1.1662], rel=1e-4)
     assert answer_of([*curve([1], 0.1), *curve([1, 2], 0.1)[1:]]).verdict == "worse"
+
+
+def test_pictures_are_logarithmic_beyond_the_band_where_values_leave_it_by_more_than_two_decades():
+    assert not Scale(1.0, 0.5, 0.5, 50.0).logarithmic
+    assert not Scale(1.0, 0.0, 0.5, 500.0).logarithmic
+    scale = Scale(1.0, 0.5, 0.5, 101.0)
+    assert scale.logarithmic
+    np.testing.assert_allclose(scale.stretched(scale.squeezed([-3, 1, 1.1, 101])), [-3, 1, 1.1, 101], rtol=1e-12)
+    np.testing.assert_allclose(scale.squeezed([1.05, 0.95]), [0.1, -0.1], rtol=2e-3)
+    assert scale.squeezed(101) - scale.squeezed(11) == pytest.approx(np.log(10), rel=1e-2)
+    assert scale.limits[0] < 0.5 < 101 < scale.limits[1]
+    assert scale.ticks == ([1.0, 10.0, 100.0], ["1.000", "10", "100"])
+
+
+def test_the_picture_of_a_small_move_beside_a_large_one_is_on_that_scale():
+    values = [*curve([1, 1.2, 2], 0.01), *(replace(v, damage="jpeg") for v in curve([1, 200], 0.01))]
+
+    def drawn(values):
+        panel = Panel(tuple(values), tuple(answers_of(values)), {}, ())
+        return picture(curves_of(panel, gm.METRICS, DAMAGES)["frechet"]).decode()
+
+    assert drawn(values).count("logarithmic beyond the band") == 1
+    assert "logarithmic" not in drawn(values[:3])
 
 
 # features, once
