@@ -101,6 +101,7 @@ def ais_log_likelihood(
         DataError: the decoder fails or its output does not fit the images, NaN or inf, a device that is not here, a
             checkpoint of another run or that cannot be written.
     Source: Neal (2001); Wu, Burda, Salakhutdinov & Grosse (2017), arXiv:1611.04273, section 3 and its code.
+    Differs: trajectories begin with the step that suits the prior, not with a small one that grows on the way.
     """
     check(latent_dim, obs_var, temperatures, chains)
     place = torch.device(pick_device(device))
@@ -164,8 +165,8 @@ def ais_bdmc(
     x = clean + math.sqrt(obs_var) * torch.randn(clean.shape, generator=random, device=place, dtype=clean.dtype)
     schedule = Schedule.sigmoid(temperatures)
     forward = Chains.prior(decoder, x, latent_dim, obs_var, chains, seed + 1)
-    backward = Chains.posterior(decoder, x, z, obs_var, seed + 2)
     lower = log_mean_exp(run(forward, schedule, leapfrog, None, progress, "AIS").log_weights.cpu().numpy())
+    backward = Chains.posterior(decoder, x, z, obs_var, seed + 2, forward.step_size)
     reverse = run(backward, schedule.reversed(), leapfrog, None, progress, "reverse AIS").log_weights.cpu().numpy()
     upper = -log_mean_exp(reverse)
     return Bdmc(
