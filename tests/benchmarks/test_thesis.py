@@ -162,6 +162,20 @@ def test_corruptions_hold_if_every_step_rises(thesis, data, steps, verdict):
     assert thesis("corruptions").finding(data, corruption_table(steps, error=0.1)).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("steps", "rises", "by_ten"),
+    [
+        ([1.0] * 8 + [BLUR / 5] * 4, "holds", "does not hold"),
+        ([-1.0] + [1.0] * 7 + [BLUR] * 4, "does not hold", "holds"),
+        ([0.25] + [1.0] * 7 + [BLUR] * 4, "cannot tell here", "holds"),
+    ],
+)
+def test_the_halves_of_the_claim_on_corruptions_are_judged_apart(thesis, steps, rises, by_ten):
+    found = thesis("corruptions").finding("imagenet", corruption_table(steps, error=0.1)).sentence
+    assert found.startswith(f"Rising: {rises}. ")
+    assert f"Ten bits a pixel of blur: {by_ten}. " in found
+
+
 def test_ddm_from_distances_is_ddm(thesis):
     embeddings = thesis("embeddings")
     rng = np.random.default_rng(0)
