@@ -27,8 +27,8 @@ EXPERIMENTS = {  # name -> title, claim, and what the sentences do not say
     "corruptions": (
         "Corruptions (3.4.6)",
         "DDM rises with the strength of noise and blur; on ImageNet by some 10 bits per unit of blur.",
-        "Holds if every step's interval, wide enough for all twelve steps at once, is above 0; on ImageNet, if the ten bits hold too. 500 images against 500 "
-        "others: test images, of ImageNet one a class.",
+        "Holds if every step's interval, wide enough for all twelve steps at once, is above 0; on ImageNet, if the "
+        "ten bits hold too. 500 images against 500 others: test images, of ImageNet one a class.",
     ),
     "embeddings": (
         "Insensitivity to embedding and architecture (3.4.3, 3.4.4)",
