@@ -233,7 +233,7 @@ def tried(decoder: Decoder, latent_dim: int, device: torch.device, kind: torch.d
     Raises:
         DataError: it fails, or gives no two images, or none that are finite or have a gradient.
     """
-    z = torch.zeros(2, latent_dim, device=device, dtype=kind).requires_grad_()
+    z = torch.randn(2, latent_dim, generator=torch.Generator().manual_seed(0), dtype=kind).to(device).requires_grad_()
     try:
         made = decoder(z)
     except Exception as error:
@@ -245,8 +245,8 @@ def tried(decoder: Decoder, latent_dim: int, device: torch.device, kind: torch.d
         what = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
         raise DataError(f"the decoder makes {what} of 2 latents of width {latent_dim}; 2 images, a tensor, are needed")
     if not torch.isfinite(made).all():
-        raise DataError("the decoder gives NaN or inf at z = 0")
-    if not made.requires_grad:
+        raise DataError("the decoder gives NaN or inf")
+    if not made.requires_grad or torch.autograd.grad(made.sum(), z, allow_unused=True)[0] is None:
         raise DataError("the decoder gives no gradient in its latents; is there a no_grad or NumPy inside?")
     return made.detach()
 

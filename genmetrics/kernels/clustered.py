@@ -264,7 +264,7 @@ def within_reach(
     q = x.mean(axis=0)
     reach = float(np.sqrt(np.square(x - q).sum(axis=1).max()))
     s = np.sqrt(np.square(found.centroids - q).sum(axis=1))
-    # points were rounded about the space's centre, by twice EPS of their norms; the lengths by d / 2 + 2 times
+    # points were rounded about the space's centre, by twice EPS of their norms; the lengths by d / 2 + 2 times EPS
     rounding = (x.shape[1] + 10) * EPS * (np.linalg.norm(q) + reach + found.norms + found.radius)
     closest = np.maximum(s - reach - found.radius - rounding, 0)
     high = np.log(found.sizes) - (closest if space.rooted else closest**2)

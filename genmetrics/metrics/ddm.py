@@ -318,7 +318,8 @@ def ddm_sum(
     part = tol / 3
     while True:  # until float64 certifies no more, which is an error of theirs
         relative = ddm_relative(train, test, generated, distance, scale, backend, 2 * part)
-        plain = ddm(test, generated, distance, relative.scale, backend, part)
+        scale = relative.scale
+        plain = ddm(test, generated, distance, scale, backend, part)
         allowed = tol * max(1.0, abs(plain.value + relative.value))
         width = plain.upper - plain.lower + relative.upper - relative.lower
         if width <= allowed:
