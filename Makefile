@@ -44,6 +44,7 @@ papers-train: $(READY)
 	set -e; for name in modes corruptions embeddings parzen; do for data in mnist cifar10; do \
 	    $(BIN)/python benchmarks/thesis/density.py $$name --data $$data; done; done
 	set -e; for name in corruptions embeddings; do $(BIN)/python benchmarks/thesis/density.py $$name --data imagenet; done
+	$(BIN)/python benchmarks/thesis/density.py layers --data cifar10
 	$(BIN)/python benchmarks/thesis/density.py ais
 
 papers: $(READY)

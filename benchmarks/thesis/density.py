@@ -3,6 +3,7 @@
     python benchmarks/thesis/density.py modes --data cifar10        3.4.5: n distinct training images, IS beside DDM
     python benchmarks/thesis/density.py corruptions --data imagenet    3.4.6: noise and blur at rising strength
     python benchmarks/thesis/density.py embeddings --data cifar10      3.4.3, 3.4.4: other embeddings, other networks
+    python benchmarks/thesis/density.py layers --data cifar10    DDM by layers, where hypercolumns disagree with logits
     python benchmarks/thesis/density.py parzen         3.4.1: Parzen windows, raw and PCA, beside DDM
     python benchmarks/thesis/density.py ais            3.1.2: AIS over the observation variance, on GAN-10
     python benchmarks/thesis/density.py page           the section of docs/density.md, from the tables that are there

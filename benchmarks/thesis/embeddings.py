@@ -154,7 +154,9 @@ def finding(data: str, rows: Table) -> Finding:
     )
     if reversed_pairs:
         told = "; ".join(f"{named(r)} {int(r['reversed'])} ({r['turned']})" for r in reversed_pairs.values())
-        sentence += f", but for {told}"
+        pairs = [pair for r in reversed_pairs.values() for pair in r["turned"].split("; ")]
+        opposed = sum("noise" in pair and "blur" in pair for pair in pairs)
+        sentence += f", but for {told}; {opposed} of these {len(pairs)} set noise against blur"
     sentence += f". Kendall's tau is {least['tau']:.2f} [{least['low']:.2f}, {least['high']:.2f}] at the least."
     return Finding(shown, all_of(verdict_of(r) for r in others), sentence)
 

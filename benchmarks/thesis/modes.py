@@ -30,7 +30,7 @@ COLUMNS = {  # of the table -> what they are
 }
 PUBLISHED = {  # digitised from figure 3.7: CIFAR-10, a wide residual network
     "thesis_sign": (-177.2, -181.8, -215.4, -240.5, -269.4, -289.2),
-    "score": (float("nan"), 6.2, 9.49, 11.39, 11.51, 11.53),
+    "score": ("", 6.2, 9.49, 11.39, 11.51, 11.53),  # the first lies outside the figure
 }
 
 

@@ -37,6 +37,12 @@ EXPERIMENTS = {  # name -> title, claim, and what the sentences do not say
         "the other way round, and 90% of the pairs are told apart by both. MNIST: samples of fifteen trained "
         "models; CIFAR-10 and ImageNet: the corrupted sets.",
     ),
+    "layers": (
+        "Why hypercolumns order noise and blur otherwise",
+        "Early layers see noise more than blur, late ones blur more than noise.",
+        "Four pairs of a mild noise and a blur that is worse by logits. Holds if for every pair DDM by the first group "
+        "of layers puts the noise above the blur and by the last one the blur above the noise, by intervals.",
+    ),
     "parzen": (
         "Parzen windows (3.1.2, 3.4.1)",
         "Parzen windows do not follow the quality of images, and can be fooled.",

@@ -113,7 +113,7 @@ def looks(papers, monkeypatch, values):
     """The claim's finding where the looks at three seeds of each model saw these DDMs."""
     order = papers("ddm_order")
     rows = [
-        {"model": model, "seed": str(seed), "step": str(200 * (k + 1)), "ddm": str(ddm)}
+        {"model": model, "seed": str(seed), "step": str(200 * (k + 1)), "ddm": str(ddm), "frechet": "1"}
         for model, of_model in zip(order.ORDER, values, strict=True)
         for seed in range(3)
         for k, ddm in enumerate(of_model)
@@ -136,6 +136,7 @@ def test_the_order_over_training_is_decided_by_the_share_of_looks(papers, monkey
 
 def test_the_table_asks_for_the_order_of_all_three(papers, monkeypatch):
     table = papers("ddm_table")
+    monkeypatch.setattr(table, "looked_again", lambda of: [])  # of stored runs
 
     def verdict(**ddm):
         rows = [
@@ -156,6 +157,7 @@ def test_the_table_asks_for_the_order_of_all_three(papers, monkeypatch):
 
 def test_introvae_must_be_better_than_both_by_each_number(papers, monkeypatch):
     quality = papers("introvae_quality")
+    monkeypatch.setattr(quality, "looked_again", lambda seeds: [])  # of stored runs
 
     def verdict(gan, **more):
         """IntroVAE at 1 in all; the VAE worse in all; the GAN, if one is given, at these."""
@@ -174,6 +176,16 @@ def test_introvae_must_be_better_than_both_by_each_number(papers, monkeypatch):
     assert verdict({"frechet": 2.0, "ms_ssim": 2.0}, sharpness=1.5).verdict == "does not hold"
     assert verdict({"frechet": 2.0, "ms_ssim": 2.0, "sharpness": 9.0}).verdict == "holds"  # a GAN's noise is sharp
     assert verdict(None).verdict == "cannot tell here"
+
+
+def test_latents_like_codes_have_their_mean_and_covariance(papers):
+    """q(z|x) with means (2x, x), x = -3 or 3, and variances 1 and 4: the covariance is that of the means plus those."""
+    x = np.where(np.arange(20_000) % 2, 3.0, -3.0)
+    mean, log_variance = np.stack([2 * x, x + 5], axis=1), np.log([[1.0, 4.0]]).repeat(len(x), axis=0)
+    found = papers("introvae_quality").latents_like(mean, log_variance)
+    assert found.shape == mean.shape
+    assert found.mean(axis=0) == pytest.approx([0, 5], abs=0.2)
+    assert np.cov(found.T) == pytest.approx(np.array([[37, 18], [18, 13]]), rel=0.05)
 
 
 # --- at the papers' lengths
@@ -211,7 +223,11 @@ def test_claims_of_long_runs_are_tried_and_shown_from_their_tables(papers, monke
     runs = [(m, seed, 10.0 * k + seed) for k, m in enumerate(order.ORDER, start=1) for seed in range(3)]
     ends = [{"model": m, "seed": seed, "state": "trained", "ddm": ddm} for m, seed, ddm in runs]
     ends += [{"model": "dcgan", "seed": seed, "state": "untrained", "ddm": 100.0} for seed in range(3)]
-    seen = [{"model": m, "seed": seed, "step": s, "ddm": ddm + 9 / s} for m, seed, ddm in runs for s in (1, 2)]
+    seen = [
+        {"model": m, "seed": seed, "step": s, "ddm": ddm + 9 / s, "frechet": 1.0}
+        for m, seed, ddm in runs
+        for s in (1, 2)
+    ]
     for name, rows in (("mnist_models", ends), ("mnist_models_training", seen)):
         with (tmp_path / f"{name}.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))

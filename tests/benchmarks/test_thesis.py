@@ -5,8 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 import genmetrics as gm
+from genmetrics.extractors.hypercolumns import hypercolumns
 from tests.conftest import REPO
 
 
@@ -211,6 +213,32 @@ def test_a_reversed_pair_counts_where_both_embeddings_are_sure(thesis):
 )
 def test_an_order_holds_without_reversed_pairs_if_nearly_all_are_told_apart(thesis, same, turned, verdict):
     assert thesis("embeddings").verdict_of({"same": same, "reversed": turned, "pairs": 78}) == verdict
+
+
+def layers_table(first, last, error=1.0):
+    """One network, one pair: by how much blur is above noise in each group."""
+    of_all = {"network": "net", "noise": "noise 10", "blur": "blur 1", "error": error, "share_of_variance": 0.5}
+    of_all |= {"noise_spread": 1.5, "blur_spread": 0.5}
+    return [
+        of_all | {"group": g, "difference": d}
+        for g, d in zip(("first", "second", "last"), (first, 0.0, last), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "verdict"),
+    [(-9.0, 9.0, "holds"), (9.0, 9.0, "does not hold"), (-9.0, -9.0, "does not hold"), (-1.0, 9.0, "cannot tell here")],
+)
+def test_layers_disagree_if_early_ones_mind_noise_and_late_ones_blur(thesis, first, last, verdict):
+    assert thesis("layers").finding("cifar10", layers_table(first, last)).verdict == verdict
+
+
+def test_a_group_of_hypercolumns_is_that_of_the_network(thesis):
+    """The maps of three groups above the same 16 places, together and each alone."""
+    maps = [torch.rand(2, channels, 4, 4) for channels in (2, 3, 4)]
+    together = hypercolumns(maps, 4).numpy()
+    for which, alone in enumerate(maps):
+        assert np.array_equal(thesis("layers").group(together, (2, 3, 4), which), hypercolumns([alone], 4).numpy())
 
 
 def parzen_table(poor, real, ddm):
