@@ -18,6 +18,7 @@ import numpy as np
 
 EXACT, SINGLE = 1e-6, 1e-4  # relative; of a peer that computes in float32
 SIZES, WIDTHS = (256, 2000, 10_000), (10, 64, 2048)
+DEPENDENCIES = ("NumPy", "SciPy", "scikit-learn")
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 Sets = tuple[np.ndarray, ...]
 Row = dict[str, str]
@@ -57,6 +58,11 @@ class Cell:
     @property
     def tolerance(self) -> float:
         return 0.0 if "indices" in self.metric else SINGLE if self.single else EXACT
+
+    @property
+    def live(self) -> bool:
+        """Does the peer come with genmetrics itself, so that the tests can run the cell?"""
+        return self.peer.startswith(DEPENDENCIES)
 
     def key(self, n: int, d: int) -> tuple[str, ...]:
         return self.metric, self.peer, str(n), str(d)

@@ -12,6 +12,8 @@ n = 256 and d = 10 each time. At n = 10,000 all pairs take 4 GiB.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from cells import RESULTS, Cell, Sets, once, run
 from feature_peers import logits
@@ -148,7 +150,7 @@ def softmax(sets: Sets) -> np.ndarray:
 def inception_score(sets: Sets) -> float:
     p = softmax(sets)
     cuts = np.arange(11) * len(p) // 10
-    return float(np.mean([score_of(p[start:end]) for start, end in zip(cuts[:-1], cuts[1:], strict=True)]))
+    return float(np.mean([score_of(p[start:end]) for start, end in pairwise(cuts)]))
 
 
 def inception_score_infinity(sets: Sets) -> float:

@@ -12,7 +12,7 @@ Peers are imported from folders of their own, never from the project's environme
 
 A cell that stands in the table is not measured again, unless with --again; --only names metrics. A peer that is not
 there is said to be missing. torch-fidelity has MIND only after release 0.4.0. At n = 10,000 the cells together take
-about an hour and a half of one core and 3 GiB, most of it in peers: square roots, eigensolves of n x n, pairs in a tree.
+an hour of one core and 3 GiB, most of it in peers: square roots, eigensolves of n x n, pairs in a tree.
 """
 
 from __future__ import annotations

@@ -1,30 +1,37 @@
-"""docs/parity.md, made from the two tables of parity.
+"""docs/parity.md, made from the tables of parity.
 
 python benchmarks/parity/table_page.py
 """
 
 from __future__ import annotations
 
+import dependency_peers
 import feature_peers
 import neighbour_peers
 from cells import RESULTS, SIZES, WIDTHS, Cell, Row, read, stands
 
 PAGE = RESULTS.parents[1] / "docs" / "parity.md"
-SCRIPTS = (feature_peers, neighbour_peers)
+SCRIPTS = (feature_peers, neighbour_peers, dependency_peers)
 
 INTRODUCTION = """# Same numbers as other packages
 
 Every metric that another package has too, on the same features: the table of metric, peer and tolerance was fixed
-first, for {sizes} images a side and {widths} features. The tolerance is 1e-6 relative for every number there is
-(each of n scores, each of 5n distances), 1e-4 where the peer computes in float32, 0 for indices. Features are float32,
-skewed and correlated; for neighbours a quarter of the generated ones are real ones barely altered.
+first, for {sizes} images a side and {widths} features.
+The tolerance is 1e-6 relative for every number there is (each of n scores, each of 5n distances), 1e-4 where the peer
+computes in float32, 0 for indices. Features are float32, skewed and correlated; for neighbours a quarter of the
+generated ones are real ones barely altered.
 
 Peers: torch-fidelity 0.4.0 (MIND: its main branch), dgm-eval 0.1.0, prdc 0.2, vendi-score 0.0.3, torchmetrics 1.9.0,
-the code of FLS's authors, scikit-learn 1.9.1. Made by `python benchmarks/parity/table_page.py` from
-[parity_features.csv](../benchmarks/results/parity_features.csv) and
-[parity_neighbours.csv](../benchmarks/results/parity_neighbours.csv), which `benchmarks/parity/feature_peers.py` and
-`neighbour_peers.py` measure ({dates}, 2 cores). Of {cells} comparisons at {grid} sizes each {held} agree and {differ}
-differ, as said below{pending}: with what differs made alike these agree too.
+the code of FLS's authors, scikit-learn 1.9.1; and each metric's definition, written out over all pairs with NumPy,
+SciPy and scikit-learn. Made by `python benchmarks/parity/table_page.py` from
+[parity_features.csv](../benchmarks/results/parity_features.csv),
+[parity_neighbours.csv](../benchmarks/results/parity_neighbours.csv) and
+[parity_dependencies.csv](../benchmarks/results/parity_dependencies.csv), which `benchmarks/parity/feature_peers.py`,
+`neighbour_peers.py` and `dependency_peers.py` measure ({dates}, 2 cores). The tests run what needs no other package,
+{live} of the comparisons, at n = 256 and d = 10 each time.
+
+Of {cells} comparisons at {grid} sizes each {held} agree and {differ} differ, as said below{pending};
+with what differs made alike, these agree too.
 """
 
 AGREE = """## Where they agree
@@ -123,6 +130,7 @@ def page() -> str:
         widths=enumerated(WIDTHS),
         dates=dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",
         cells=len(cells),
+        live=sum(cell.live for cell, _ in cells),
         grid=len(SIZES) * len(WIDTHS),
         held=sum(row["holds"] == "yes" for row in standing),
         differ=sum(row["holds"] == "differs" for row in standing),
