@@ -26,6 +26,7 @@ from cells import RESULTS, Cell, Difference, Sets, features, once, run
 import genmetrics as gm
 
 TABLE_FILE = RESULTS / "parity_features.csv"
+TESTED = 2000  # real images under the Parzen windows
 
 
 def logits(x: np.ndarray) -> np.ndarray:
@@ -233,15 +234,20 @@ def torchmetrics_mifid(sets: Sets) -> float:
     return float(_mifid_compute(*moments[0], *moments[1]))
 
 
+def tested(sets: Sets) -> Sets:
+    """At most TESTED real images: the peer takes 7 microseconds a pair of 2,048 features."""
+    return sets[0][:TESTED], sets[1]
+
+
 def sklearn_parzen(sets: Sets) -> float:
     from sklearn.neighbors import KernelDensity
 
-    real, generated = (x.astype(np.float64) for x in sets)
+    real, generated = (x.astype(np.float64) for x in tested(sets))
     return float(KernelDensity(bandwidth=real.shape[1] ** 0.5).fit(generated).score_samples(real).mean())
 
 
 def our_parzen(sets: Sets) -> float:
-    return gm.parzen_log_likelihood(*sets, sigma=sets[0].shape[1] ** 0.5).value
+    return gm.parzen_log_likelihood(*tested(sets), sigma=sets[0].shape[1] ** 0.5).value
 
 
 def wide(n: int, d: int) -> bool:
@@ -383,7 +389,7 @@ TABLE = (
         "scikit-learn",
         our_parzen,
         sklearn_parzen,
-        alike="sigma the root of d",
+        alike=f"sigma the root of d; of real images the first {TESTED:,}",
     ),
 )
 
