@@ -172,7 +172,7 @@ def standing(table: Sequence[Cell], rows: dict[tuple[str, ...], Row]) -> list[Ro
     for cell, n, d in grid(table):
         told = cell.told(n, d)
         row = rows.get(cell.key(n, d), {})
-        if not row.get("date"):
+        if not row.get("date") or (row["holds"] == "differs" and not stands(row)):
             row = told | {"holds": "not yet"}
         words = ("tolerance", "alike", "remark") if stands(row) else ("tolerance", "alike")
         found.append(dict.fromkeys(COLUMNS, "") | row | {name: told[name] for name in words})

@@ -1,6 +1,7 @@
 """The tables of parity are whole: every cell at every size agrees, differs as it says, or says why it was not run."""
 
 import importlib
+import re
 import sys
 
 import numpy as np
@@ -83,7 +84,16 @@ def test_every_cell_stands_at_every_size(table, parity):
     grid, rows = table
     assert {cell.key(n, d) for cell, n, d in grid} == set(rows)
     assert len(grid) == len(rows), "two cells of one name"
-    assert [row for row in rows.values() if not parity("cells").stands(row)] == []
+    left = [(cell, n, d) for cell, n, d in grid if not parity("cells").stands(rows[cell.key(n, d)])]
+    assert [size for size in left if not takes_minutes(*size)] == []
+    assert {rows[cell.key(n, d)]["holds"] for cell, n, d in left} <= {"not yet"}
+    page = parity("table_page").PAGE.read_text(encoding="utf-8")
+    assert all(re.search(rf"^\| {re.escape(cell.metric)} \| .*{n:,} × {d}", page, re.M) for cell, n, d in left)
+
+
+def takes_minutes(cell, n, d):
+    """Of one core; such a cell may be measured later than it was fixed, and the page says so."""
+    return n == 10_000 or (cell.metric, d) == ("frechet-infinity", 2048)
 
 
 def test_every_metric_of_features_has_a_cell():
@@ -99,10 +109,12 @@ def test_every_tolerance_follows_from_the_rule(table):
         assert float(rows[cell.key(n, d)]["tolerance"]) == rule, cell.metric
 
 
-def test_every_cell_holds_or_says_how_the_peer_differs_and_that_this_is_all(table):
+def test_every_cell_holds_or_says_how_the_peer_differs_and_that_this_is_all(table, parity):
     grid, rows = table
     for cell, n, d in grid:
         row = rows[cell.key(n, d)]
+        if not parity("cells").stands(row):
+            continue
         relative, tolerance = float(row["relative"]), float(row["tolerance"])
         assert bool(cell.differs) == ((cell.metric, cell.peer) in DIFFER)
         if cell.differs and (cell.metric not in ONLY_WIDE or d == 2048):
@@ -218,4 +230,4 @@ def test_a_difference_that_was_not_settled_is_still_to_be_measured(parity, tmp_p
     differs = cells.Difference("a rule", "without it", ours=constant(2.0))
     cell = cells.Cell("m", "p", constant(1.0), constant(2.0), differs=differs)
     old = {cell.key(256, 10): {**cell.told(256, 10), "holds": "differs", "date": "2026-01-01", "settled": ""}}
-    assert not cells.stands(cells.standing((cell,), old)[0])
+    assert cells.standing((cell,), old)[0]["holds"] == "not yet"
