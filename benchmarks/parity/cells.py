@@ -18,17 +18,29 @@ import numpy as np
 
 EXACT, SINGLE = 1e-6, 1e-4  # relative; of a peer that computes in float32
 SIZES, WIDTHS = (256, 2000, 10_000), (10, 64, 2048)
+DEPENDENCIES = ("NumPy", "SciPy", "scikit-learn")
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 Sets = tuple[np.ndarray, ...]
 Row = dict[str, str]
-COLUMNS = ("metric", "peer", "n", "d", "tolerance", "ours", "theirs", "relative", "holds", "alike", "remark", "date")
-STANDS = ("yes", "differs")  # what a measured cell says in a table that stands
-UNMEASURED = ("missing", "not run", "not yet")
+COLUMNS = (
+    *("metric", "peer", "n", "d", "tolerance", "ours", "theirs", "relative", "holds"),
+    *("settled", "alike", "remark", "date"),
+)
 
 
-def always(n: int, d: int) -> str:
-    """No reason to leave a size out."""
-    return ""
+def everywhere(n: int, d: int) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A peer computes something else: what, and that this is all, since without it the numbers are the same."""
+
+    what: str
+    settled_by: str  # in words, by what `ours` or `theirs` is without it
+    ours: Callable[[Sets], Any] | None = None  # our number by the peer's rule; or
+    theirs: Callable[[Sets], Any] | None = None  # the peer's by ours
+    at: Callable[[int, int], bool] = everywhere  # the sizes at which it shows; at others the two agree
 
 
 @dataclass(frozen=True)
@@ -41,29 +53,33 @@ class Cell:
     theirs: Callable[[Sets], Any]
     single: str = ""  # what the peer computes in float32
     alike: str = ""  # what was chosen, on either side or both, so that the two compute the same
-    differs: str = ""  # the peer computes something else, and this is what: equal numbers would be the surprise
-    unless: Callable[[int, int], str] = always  # why it is not run at n and d
+    differs: Difference | None = None  # equal numbers would be the surprise
 
     @property
     def tolerance(self) -> float:
         return 0.0 if "indices" in self.metric else SINGLE if self.single else EXACT
 
+    @property
+    def live(self) -> bool:
+        """Does the peer come with genmetrics itself, so that the tests can run the cell?"""
+        return self.peer.startswith(DEPENDENCIES)
+
     def key(self, n: int, d: int) -> tuple[str, ...]:
         return self.metric, self.peer, str(n), str(d)
 
+    def difference(self, n: int, d: int) -> Difference | None:
+        """What is said to differ at this size."""
+        return self.differs if self.differs and self.differs.at(n, d) else None
+
     def told(self, n: int, d: int) -> Row:
         """What a row says before anything is measured."""
-        remark = "; ".join(filter(None, (self.differs, self.single and f"float32: {self.single}")))
+        difference = self.difference(n, d)
+        remark = "; ".join(filter(None, (difference and difference.what, self.single and f"float32: {self.single}")))
         names = dict(zip(COLUMNS, self.key(n, d), strict=False))
         return {**dict.fromkeys(COLUMNS, ""), **names, "tolerance": f"{self.tolerance:g}"} | {
             "alike": self.alike,
             "remark": remark,
         }
-
-    def not_run(self, n: int, d: int) -> Row:
-        """What stands in the table where nothing is measured: why it is not, or that it is still to be."""
-        why = self.unless(n, d)
-        return {**self.told(n, d), "holds": "not run" if why else "not yet", "remark": why}
 
 
 def features(n: int, d: int) -> Sets:
@@ -83,11 +99,21 @@ def compared(cell: Cell, sets: Sets, n: int, d: int) -> Row:
         return {**row, "holds": "peer fails", "remark": repr(error)[:90]}
     ours = np.asarray(cell.ours(sets), float)
     relative = relative_difference(ours, theirs)
-    holds = verdict(relative <= cell.tolerance, bool(cell.differs))
-    return {**row, "ours": f"{ours.mean():.10g}", "theirs": f"{theirs.mean():.10g}"} | {
-        "relative": f"{relative:.1e}",
-        "holds": holds,
-    }
+    row |= {"ours": f"{ours.mean():.10g}", "theirs": f"{theirs.mean():.10g}", "relative": f"{relative:.1e}"}
+    agree, difference = relative <= cell.tolerance, cell.difference(n, d)
+    if difference is None or agree:
+        return {**row, "holds": "yes" if agree and difference is None else "no"}
+    left = settled(difference, sets, ours, theirs)
+    return {**row, "holds": "differs" if left <= cell.tolerance else "no", "settled": f"{left:.1e}"}
+
+
+def settled(difference: Difference, sets: Sets, ours: np.ndarray, theirs: np.ndarray) -> float:
+    """The relative difference that is left when one side follows the other's rule."""
+    if difference.ours:
+        ours = np.asarray(difference.ours(sets), float)
+    if difference.theirs:
+        theirs = np.asarray(difference.theirs(sets), float)
+    return relative_difference(ours, theirs)
 
 
 def relative_difference(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -96,9 +122,9 @@ def relative_difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(np.max(np.divide(apart, np.abs(ours), out=np.where(apart > 0, np.inf, 0.0), where=ours != 0)))
 
 
-def verdict(agree: bool, differs: bool) -> str:
-    """What stands in the table: "differs" only where it was said to."""
-    return "no" if agree == differs else "differs" if differs else "yes"
+def stands(row: Row) -> bool:
+    """Was it measured, and is it in order?"""
+    return row.get("holds") == "yes" or (row.get("holds") == "differs" and bool(row.get("settled")))
 
 
 def once(compute: Callable[..., Any]) -> Callable[..., Any]:
@@ -144,20 +170,19 @@ def standing(table: Sequence[Cell], rows: dict[tuple[str, ...], Row]) -> list[Ro
     """The rows that the file holds, one for every cell at every size; those measured, with today's words."""
     found = []
     for cell, n, d in grid(table):
-        row = rows.get(cell.key(n, d), {})
-        if cell.unless(n, d) or row.get("holds", "missing") in UNMEASURED:
-            found.append(cell.not_run(n, d))
-            continue
         told = cell.told(n, d)
-        words = ("tolerance", "alike", "remark") if row["holds"] in STANDS else ("tolerance", "alike")
-        found.append(row | {name: told[name] for name in words})
+        row = rows.get(cell.key(n, d), {})
+        if not row.get("date") or (row["holds"] == "differs" and not stands(row)):
+            row = told | {"holds": "not yet"}
+        words = ("tolerance", "alike", "remark") if stands(row) else ("tolerance", "alike")
+        found.append(dict.fromkeys(COLUMNS, "") | row | {name: told[name] for name in words})
     return found
 
 
 def run(table: Sequence[Cell], sets_of: Callable[[int, int], Sets], results: Path, about: str | None) -> None:
     """The command line: all cells at each n and d that do not stand in the file yet, each written as it comes."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", type=Path, required=True, nargs="+", help="the folders that hold them")
+    parser.add_argument("--peers", type=Path, default=[], nargs="+", help="the folders that hold them")
     parser.add_argument("--n", type=int, nargs="+", default=SIZES, choices=SIZES)
     parser.add_argument("--d", type=int, nargs="+", default=WIDTHS, choices=WIDTHS)
     parser.add_argument("--only", nargs="+", default=[""], help="metrics whose names begin like this")
@@ -168,8 +193,7 @@ def run(table: Sequence[Cell], sets_of: Callable[[int, int], Sets], results: Pat
     rows, of_size = read(asked.out), {}
     for cell, n, d in grid(table):
         wanted = n in asked.n and d in asked.d and cell.metric.startswith(tuple(asked.only))
-        stands = rows.get(cell.key(n, d), {}).get("holds") in STANDS and not asked.again
-        if not wanted or stands or cell.unless(n, d):
+        if not wanted or (stands(rows.get(cell.key(n, d), {})) and not asked.again):
             continue
         if (n, d) not in of_size:
             of_size = {(n, d): sets_of(n, d)}

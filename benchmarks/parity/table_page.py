@@ -1,30 +1,37 @@
-"""docs/parity.md, made from the two tables of parity.
+"""docs/parity.md, made from the tables of parity.
 
 python benchmarks/parity/table_page.py
 """
 
 from __future__ import annotations
 
+import dependency_peers
 import feature_peers
 import neighbour_peers
-from cells import RESULTS, SIZES, STANDS, UNMEASURED, WIDTHS, Cell, Row, read
+from cells import RESULTS, SIZES, WIDTHS, Cell, Row, read, stands
 
 PAGE = RESULTS.parents[1] / "docs" / "parity.md"
-SCRIPTS = (feature_peers, neighbour_peers)
+SCRIPTS = (feature_peers, neighbour_peers, dependency_peers)
 
 INTRODUCTION = """# Same numbers as other packages
 
 Every metric that another package has too, on the same features: the table of metric, peer and tolerance was fixed
-first, for {sizes} images a side and {widths} features. The tolerance is 1e-6 relative for every number there is
-(each of n scores, each of 5n distances), 1e-4 where the peer computes in float32, 0 for indices. Features are float32,
-skewed and correlated; for neighbours a quarter of the generated ones are real ones barely altered.
+first, for {sizes} images a side and {widths} features.
+The tolerance is 1e-6 relative for every number there is (each of n scores, each of 5n distances), 1e-4 where the peer
+computes in float32, 0 for indices. Features are float32, skewed and correlated; for neighbours a quarter of the
+generated ones are real ones barely altered.
 
 Peers: torch-fidelity 0.4.0 (MIND: its main branch), dgm-eval 0.1.0, prdc 0.2, vendi-score 0.0.3, torchmetrics 1.9.0,
-the code of FLS's authors, scikit-learn 1.9.1. Made by `python benchmarks/parity/table_page.py` from
-[parity_features.csv](../benchmarks/results/parity_features.csv) and
-[parity_neighbours.csv](../benchmarks/results/parity_neighbours.csv), which `benchmarks/parity/feature_peers.py` and
-`neighbour_peers.py` measure ({dates}, 2 cores). Of {cells} comparisons at {grid} sizes each {held} agree, {differ}
-differ as said below, {left} are not run, and why is said too{pending}.
+the code of FLS's authors, scikit-learn 1.9.1; and each metric's definition, written out over all pairs with NumPy,
+SciPy and scikit-learn. Made by `python benchmarks/parity/table_page.py` from
+[parity_features.csv](../benchmarks/results/parity_features.csv),
+[parity_neighbours.csv](../benchmarks/results/parity_neighbours.csv) and
+[parity_dependencies.csv](../benchmarks/results/parity_dependencies.csv), which `benchmarks/parity/feature_peers.py`,
+`neighbour_peers.py` and `dependency_peers.py` measure ({dates}, 2 cores). The tests run what needs no other package,
+{live} of the comparisons, at n = 256 and d = 10 each time.
+
+Of {cells} comparisons at {grid} sizes each {held} agree and {differ} differ, as said below{pending};
+with what differs made alike, these agree too.
 """
 
 AGREE = """## Where they agree
@@ -38,16 +45,18 @@ nothing there compares defaults.
 
 DIFFER = """## Where a peer computes something else
 
-Each with its counter-example, which is measured at every size.
+Each with its counter-example, and with the proof that this is all that differs: the largest relative difference that
+is left once one side follows the other's rule, as measured at every size at which it shows. At other sizes the same
+cell agrees, above.
 
-| metric | peer | what differs | for example | ours | the peer's |
-| --- | --- | --- | --- | --- | --- |
+| metric | peer | what differs | for example | ours | the peer's | sizes | made alike | then within | largest then |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 
-LEFT = """## Not run
+LEFT = """## Still to be measured
 
-| metric | peer | n × d | why |
-| --- | --- | --- | --- |
+| metric | peer | n × d |
+| --- | --- | --- |
 """
 
 AFTER = """## Not compared
@@ -66,60 +75,74 @@ def line(*parts: str) -> str:
     return f"| {' | '.join(parts)} |\n"
 
 
-def measured(cell: Cell, rows: dict[tuple[str, ...], Row]) -> list[Row]:
-    """The rows of a cell at the sizes at which it was run."""
-    found = (rows.get(cell.key(n, d)) for n in SIZES for d in WIDTHS)
-    return [row for row in found if row and row["holds"] in STANDS]
+def measured(cell: Cell, rows: dict[tuple[str, ...], Row], holds: str) -> list[Row]:
+    """The rows of a cell that say so."""
+    found = (rows.get(cell.key(n, d), {}) for n in SIZES for d in WIDTHS)
+    return [row for row in found if stands(row) and row["holds"] == holds]
+
+
+def sizes_of(rows: list[Row]) -> str:
+    """At how many sizes, or which, if they are a column of the grid."""
+    if len(rows) == len(SIZES) * len(WIDTHS):
+        return "all"
+    widths = sorted({int(row["d"]) for row in rows})
+    whole = len(rows) == len(SIZES) * len(widths)
+    return f"d = {' and '.join(f'{width:,}' for width in widths)}" if whole else str(len(rows))
+
+
+def largest(rows: list[Row], column: str) -> str:
+    found = max(float(row[column]) for row in rows)
+    return f"{found:.1e}" if found else "0"
+
+
+def within(cell: Cell) -> str:
+    return f"{cell.tolerance:g}" + (f" (float32: {cell.single})" if cell.single else "")
 
 
 def agreeing(cell: Cell, rows: list[Row]) -> str:
-    largest = max(float(row["relative"]) for row in rows)
-    within = f"{cell.tolerance:g}" + (f" (float32: {cell.single})" if cell.single else "")
-    sizes = "all" if len(rows) == len(SIZES) * len(WIDTHS) else str(len(rows))
-    return line(cell.metric, cell.peer, within, f"{largest:.1e}" if largest else "0", sizes, cell.alike)
+    return line(cell.metric, cell.peer, within(cell), largest(rows, "relative"), sizes_of(rows), cell.alike)
 
 
 def differing(cell: Cell, rows: list[Row]) -> str:
+    assert cell.differs is not None
     row = rows[0]
     example = f"n = {int(row['n']):,}, d = {row['d']}"
     values = (f"{float(row[side]):.4g}" for side in ("ours", "theirs"))
-    largest = max(float(each["relative"]) for each in rows)
-    what = f"{cell.differs} (largest relative difference {largest:.1e})"
-    return line(cell.metric, cell.peer, what, example, *values)
+    what = f"{cell.differs.what} (largest relative difference {largest(rows, 'relative')})"
+    settled = cell.differs.settled_by, within(cell), largest(rows, "settled")
+    return line(cell.metric, cell.peer, what, example, *values, sizes_of(rows), *settled)
 
 
 def left_out(cell: Cell, rows: dict[tuple[str, ...], Row]) -> str:
-    reasons: dict[str, list[str]] = {}
-    for n in SIZES:
-        for d in WIDTHS:
-            row = rows.get(cell.key(n, d), cell.not_run(n, d))
-            if row["holds"] in UNMEASURED:
-                reasons.setdefault(row["remark"] or "still to be measured", []).append(f"{n:,} × {d}")
-    return "".join(line(cell.metric, cell.peer, ", ".join(sizes), why) for why, sizes in reasons.items())
+    sizes = [f"{n:,} × {d}" for n in SIZES for d in WIDTHS if not stands(rows.get(cell.key(n, d), {}))]
+    return line(cell.metric, cell.peer, ", ".join(sizes)) if sizes else ""
 
 
 def page() -> str:
     """The whole of docs/parity.md."""
     stored = {script: read(script.TABLE_FILE) for script in SCRIPTS}
-    cells = [(cell, measured(cell, stored[script])) for script in SCRIPTS for cell in script.TABLE]
-    rows = [row for rows in stored.values() for row in rows.values()]
-    dates = sorted({row["date"] for row in rows if row["date"]})
-    counts = {name: sum(row["holds"] == name for row in rows) for name in (*STANDS, *UNMEASURED)}
+    cells = [(cell, stored[script]) for script in SCRIPTS for cell in script.TABLE]
+    standing = [row for rows in stored.values() for row in rows.values() if stands(row)]
+    dates = sorted({row["date"] for row in standing})
+    pending = sum(map(len, stored.values())) - len(standing)
     introduction = INTRODUCTION.format(
         sizes=enumerated(SIZES),
         widths=enumerated(WIDTHS),
         dates=dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",
         cells=len(cells),
+        live=sum(cell.live for cell, _ in cells),
         grid=len(SIZES) * len(WIDTHS),
-        held=counts["yes"],
-        differ=counts["differs"],
-        left=counts["not run"],
-        pending=f", {counts['not yet']} are still to be measured" if counts["not yet"] else "",
+        held=sum(row["holds"] == "yes" for row in standing),
+        differ=sum(row["holds"] == "differs" for row in standing),
+        pending=f" ({pending} are still to be measured)" if pending else "",
     )
-    agree = AGREE + "".join(agreeing(cell, rows) for cell, rows in cells if not cell.differs and rows)
-    differ = DIFFER + "".join(differing(cell, rows) for cell, rows in cells if cell.differs and rows)
-    left = LEFT + "".join(left_out(cell, stored[script]) for script in SCRIPTS for cell in script.TABLE)
-    return "\n".join((introduction, agree, differ, left, AFTER))
+    lines = {
+        holds: "".join(tell(cell, found) for cell, rows in cells if (found := measured(cell, rows, holds)))
+        for holds, tell in (("yes", agreeing), ("differs", differing))
+    }
+    left = "".join(left_out(cell, rows) for cell, rows in cells)
+    parts = (introduction, AGREE + lines["yes"], DIFFER + lines["differs"], left and LEFT + left, AFTER)
+    return "\n".join(filter(None, parts))
 
 
 if __name__ == "__main__":

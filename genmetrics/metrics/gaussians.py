@@ -66,6 +66,18 @@ class Gaussian:
         return self.width if self.x is None else min(len(self.x) - 1, self.width)
 
 
+def identical(a: Gaussian, b: Gaussian) -> bool:
+    """Are both of the very same images, in whatever order, or of the very same moments?"""
+    if a.x is None or b.x is None:
+        return np.array_equal(a.mean, b.mean) and np.array_equal(a.covariance, b.covariance)
+    return a.x.shape == b.x.shape and row_hashes(a.x) == row_hashes(b.x)
+
+
+def row_hashes(x: NDArray[Any]) -> list[int]:
+    """Of each row's numbers, in float64 and without -0; ascending."""
+    return sorted(hash(row.tobytes()) for block in blocks(x) for row in block.astype(np.float64) + 0.0)
+
+
 @np.errstate(over="ignore", invalid="ignore")
 def squared_singular_values(a: Gaussian, b: Gaussian) -> NDArray[np.float64] | None:
     """Squares of those singular values of F1^T F2 that are not known to be 0; None where it cannot be told.

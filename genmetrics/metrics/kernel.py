@@ -22,6 +22,7 @@ from genmetrics.records import Z95, Estimate
 SUBSETS, SUBSET_SIZE = 100, 1000  # KID's protocol
 KERNELS = ("polynomial", "rbf")
 SIGMA = 10.0  # CMMD's
+FEWEST_FOR_INTERVAL = 4  # images on each side
 
 Kernel = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]  # (b, d), (m, d) -> (b, m)
 
@@ -255,28 +256,36 @@ def doubly_centred(second_moment: float, rows: NDArray[np.float64], columns: NDA
 
 def kernel_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """KID's protocol where both sets have the images for it, else all pairs; interval by the U-statistic's variance."""
-    x, y = as_features(real, "real", at_least=4), as_features(generated, "generated", at_least=4)
+    x, y = as_features(real, "real", at_least=2), as_features(generated, "generated", at_least=2)
     enough = min(len(x), len(y)) >= SUBSET_SIZE
     result = kernel_distance(x, y, subsets=SUBSETS if enough else None, seed=seed)
     options = {"subsets": f"{SUBSETS}x{SUBSET_SIZE}", "seed": seed} if enough else {"subsets": "all-pairs"}
-    return estimated(result, None if not intervals else sums_of(x, y), options)
+    why = no_interval(x, y, intervals)
+    return estimated(result, None if why else sums_of(x, y), options, why)
 
 
 def rbf_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """All pairs, unbiased, with CMMD's Gaussian kernel."""
-    x, y = as_features(real, "real", at_least=4), as_features(generated, "generated", at_least=4)
+    x, y = as_features(real, "real", at_least=2), as_features(generated, "generated", at_least=2)
     same_width(x.shape[1], y.shape[1])
     sums = sums_of(x, y, partial(gaussian_kernel, sigma=SIGMA))
     options = {"sigma": SIGMA, "subsets": "all-pairs"}
-    return estimated(KernelDistance(sums.mmd2, None), sums if intervals else None, options)
+    return estimated(KernelDistance(sums.mmd2, None), sums, options, no_interval(x, y, intervals))
 
 
-def estimated(result: KernelDistance, sums: Sums | None, options: dict[str, Any]) -> Estimate:
-    """The result with its interval; `sums` over all pairs, None for no interval."""
+def no_interval(x: NDArray[Any], y: NDArray[Any], intervals: bool) -> str:
+    """Why none is offered; empty: one is."""
+    if not intervals:
+        return "intervals were switched off"
+    fewest = min(len(x), len(y))
+    return "" if fewest >= FEWEST_FOR_INTERVAL else f"{fewest} images are too few to see how the kernel varies"
+
+
+def estimated(result: KernelDistance, sums: Sums | None, options: dict[str, Any], why: str) -> Estimate:
+    """The result with its interval, from `sums` over all pairs, unless there is a reason for none."""
     details = {} if result.std is None else {"std_over_subsets": result.std}
-    if sums is None:
-        why = "no interval: intervals were switched off"
-        return Estimate(result.value, interval=why, options=options, details=details)
+    if why or sums is None:
+        return Estimate.bare(result.value, why, options=options, details=details)
     v = mmd2_variances(sums)
     drawing = result.std**2 / SUBSETS if result.std is not None else 0.0  # which subsets were drawn
     low, high = mmd2_interval(result.value, v.first, v.second + drawing)

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from genmetrics._checks import DataError
 from genmetrics.metrics import kernel as module
-from genmetrics.metrics.kernel import kernel_distance, kernel_estimate, mmd2_interval, mmd2_variances, sums_of
+from genmetrics.metrics.kernel import (
+    kernel_distance,
+    kernel_estimate,
+    mmd2_interval,
+    mmd2_variances,
+    rbf_estimate,
+    sums_of,
+)
 from tests.reference import kernel as slow
 
 
@@ -211,8 +218,16 @@ def test_fewer_images_than_a_subset_are_refused(sizes, name):
 def test_one_image_is_refused():
     with pytest.raises(DataError, match="real: 1 image, but at least 2"):
         kernel_distance(normal(1, 2, 1), normal(5, 2, 2), subsets=None)
-    with pytest.raises(DataError, match="generated: 3 images, but at least 4"):
-        kernel_estimate(normal(5, 2, 1), normal(3, 2, 2))
+    with pytest.raises(DataError, match="generated: 1 image, but at least 2"):
+        kernel_estimate(normal(5, 2, 1), normal(1, 2, 2))
+
+
+@pytest.mark.parametrize("estimate", [kernel_estimate, rbf_estimate])
+def test_fewer_than_4_images_give_a_value_and_the_reason_for_no_interval(estimate):
+    found = estimate(normal(5, 2, 1), normal(3, 2, 2))
+    assert found.low is found.std_error is None
+    assert found.interval == "no interval: 3 images are too few to see how the kernel varies"
+    assert estimate(normal(4, 2, 1), normal(4, 2, 2)).low is not None
 
 
 @pytest.mark.parametrize(("subsets", "size"), [(0, 5), (-1, 5), (3, 1)])
