@@ -3,10 +3,10 @@
 Image sets are drawn again and again from Gaussians and from MNIST as mnist-cnn sees it (../shared/data), at the null,
 where samples are drawn as real images are, and away from it (`coverage_worlds.py`). The cases are in
 `coverage_cases.py`. The truth is the mean over the repetitions, or the population's own value where an interval is for
-the limit of many images. `difference` cases are of two sets of samples against one reference, as `genmetrics compare`
-takes it.
+the limit of many images. `difference` cases are of two sets of samples against one reference, drawn alike or not, as
+`genmetrics compare` takes it; the reference is drawn anew too, unless the interval calls itself conditional on it.
 
-    python benchmarks/coverage.py [--only kernel] [--jobs 2] [--repetitions 100] [--anew]
+    python benchmarks/coverage.py [--only kernel] [--of value] [--jobs 2] [--repetitions 100] [--anew]
 
 Writes benchmarks/results/coverage.csv, a row when it is measured; cases that are there are not measured again, unless
 --anew. Draws docs/pictures/coverage.svg, writes the table in docs/intervals.md and prints the cases outside 92-98%.
@@ -19,17 +19,20 @@ import csv
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import figures
 import numpy as np
 from coverage_cases import STUDIES, Case, Study, cases
 from coverage_worlds import SIDES, Rows
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from genmetrics.comparison import difference
 from genmetrics.intervals import wilson
-from genmetrics.records import Z95, Estimate
+from genmetrics.metrics import METRICS
+from genmetrics.records import Z95, Estimate, Score
 
 RESULT = Path(__file__).parent / "results" / "coverage.csv"
 PAGE = Path(__file__).parents[1] / "docs" / "intervals.md"
@@ -47,27 +50,30 @@ FIELDS: tuple[str, ...] = (
     "too_high",
     "coverage_percent",
     "ms",  # one estimate, on one core
+    "a_better",  # verdicts on a difference: so often the first set, or the second
+    "b_better",
 )
 LOWEST, HIGHEST = 92.0, 98.0  # accepted for a nominal 95%
 Row = dict[str, str]
-Repeated = tuple[float, float, float, float]  # value, standard error, and the interval's ends
+Repeated = tuple[float, float, float, float, float]  # value, standard error, interval's ends, verdict (1: a, -1: b)
+VERDICTS = {"a is better": 1.0, "b is better": -1.0, "cannot tell": 0.0}
 
 
 def measured(case: Case) -> Row:
     """The case's row."""
     study, random = STUDIES[case.metric], np.random.default_rng(0)
-    fixed = {side: held(case, side) for side in study.held}
+    fixed = {side: held(case, side) for side in held_sides(study, case)}
     once = value_once if case.of == "value" else difference_once
     start = time.process_time()
     with threadpool_limits(1):
         repeated = np.array([once(study, case, fixed, random) for _ in range(case.repetitions)])
     taken = (time.process_time() - start) / len(repeated) / (1 if case.of == "value" else 2)
-    values, errors, low, high = repeated.T
-    truth = values.mean() if study.limit is None or case.of == "difference" else limit(study, case, fixed)
+    values, errors, low, high, verdicts = repeated.T
+    kind, truth = truth_of(study, case, fixed, values)
     below, above = int((high < truth).sum()), int((low > truth).sum())
     found = {
         "held_fixed": " and ".join(held_sides(study, case)),
-        "truth": "mean" if study.limit is None or case.of == "difference" else "limit",
+        "truth": kind,
         "repetitions": case.repetitions,
         "value": f"{truth:.6g}",
         "sd": f"{values.std(ddof=1):.4g}",
@@ -76,12 +82,21 @@ def measured(case: Case) -> Row:
         "too_high": above,
         "coverage_percent": f"{100 * (1 - (below + above) / len(repeated)):.2f}",
         "ms": f"{1000 * taken:.1f}",
+        "a_better": int((verdicts > 0).sum()) if case.of == "difference" else "",
+        "b_better": int((verdicts < 0).sum()) if case.of == "difference" else "",
     }
     return {**dict(zip(KEY, case.key, strict=True)), **{name: str(value) for name, value in found.items()}}
 
 
-def drawn(case: Case, side: str, random: np.random.Generator) -> Rows:
-    return case.world.draw(side, case.situation, random, case.n)
+def truth_of(study: Study, case: Case, fixed: dict[str, Rows], values: NDArray[np.float64]) -> tuple[str, float]:
+    """What the intervals should hold, and how it is known."""
+    if case.of == "difference":
+        return ("symmetry", 0.0) if case.situation == case.other else ("mean", float(values.mean()))
+    return ("mean", float(values.mean())) if study.limit is None else ("limit", limit(study, case, fixed))
+
+
+def drawn(case: Case, side: str, random: np.random.Generator, situation: str = "") -> Rows:
+    return case.world.draw(side, situation or case.situation, random, case.n)
 
 
 def held(case: Case, side: str) -> Rows:
@@ -90,8 +105,8 @@ def held(case: Case, side: str) -> Rows:
 
 
 def held_sides(study: Study, case: Case) -> list[str]:
-    """What is not drawn anew; of a difference, all but the samples."""
-    return [s for s in study.sides if s != "generated"] if case.of == "difference" else list(study.held)
+    """What is not drawn anew."""
+    return list(study.held_between if case.of == "difference" else study.held)
 
 
 def given(study: Study, sets: dict[str, Rows]) -> list[np.ndarray]:
@@ -102,29 +117,34 @@ def given(study: Study, sets: dict[str, Rows]) -> list[np.ndarray]:
 def value_once(study: Study, case: Case, fixed: dict[str, Rows], random: np.random.Generator) -> Repeated:
     sets = {side: fixed.get(side) or drawn(case, side, random) for side in study.sides}
     found = study.estimate(*given(study, sets))
-    return numbers(found.value, found.std_error, found.low, found.high)
+    return numbers(found.value, found.std_error, found.low, found.high, 0.0)
 
 
 def difference_once(study: Study, case: Case, fixed: dict[str, Rows], random: np.random.Generator) -> Repeated:
-    for side in held_sides(study, case):
-        if side not in fixed:
-            fixed[side] = held(case, side)
-    a, b = (study.estimate(*given(study, {**fixed, "generated": drawn(case, "generated", random)})) for _ in range(2))
-    return numbers(*difference_of(a, b))
+    sets = {side: fixed.get(side) or drawn(case, side, random) for side in study.sides if side != "generated"}
+    samples = [drawn(case, "generated", random, situation) for situation in (case.situation, case.other)]
+    a, b = (scored(case, study.estimate(*given(study, {**sets, "generated": each}))) for each in samples)
+    found = difference(a, b)
+    assert ("conditional" in found.reason) == bool(study.held_between), f"{case.metric}: {found.reason}"
+    assert found.low is not None
+    assert found.high is not None
+    return numbers(found.value, (found.high - found.low) / (2 * Z95), found.low, found.high, VERDICTS[found.verdict])
 
 
-def difference_of(a: Estimate, b: Estimate) -> tuple[float, ...]:
-    """As `genmetrics.comparison.difference` has it."""
-    assert a.std_error_generated is not None
-    assert b.std_error_generated is not None
-    value, error = a.value - b.value, float(np.hypot(a.std_error_generated, b.std_error_generated))
-    return value, error, value - Z95 * error, value + Z95 * error
+def scored(case: Case, found: Estimate) -> Score:
+    """The estimate as a record has it."""
+    parts = {field.name: getattr(found, field.name) for field in fields(Estimate) if field.name != "options"}
+    better = METRICS[case.metric].better if case.metric in METRICS else "lower"
+    sides = "|".join(f"{side}:" for side in STUDIES[case.metric].sides)
+    return Score(
+        metric=case.metric, name="", better=better, n_real=case.n, n_generated=case.n, signature=sides, **parts
+    )
 
 
 def numbers(*found: float | None) -> Repeated:
-    value, error, low, high = (float("nan") if each is None else each for each in found)
+    value, error, low, high, verdict = (float("nan") if each is None else each for each in found)
     assert np.isfinite([value, error, low, high]).all(), "no interval was offered"
-    return value, error, low, high
+    return value, error, low, high, verdict
 
 
 def limit(study: Study, case: Case, fixed: dict[str, Rows]) -> float:
@@ -180,6 +200,7 @@ def spoken(row: Row) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="metrics, comma-separated")
+    parser.add_argument("--of", choices=("value", "difference"), help="intervals of these alone")
     parser.add_argument("--repetitions", type=int, help="instead of each case's own")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--anew", action="store_true", help="measure also what is known")
@@ -187,6 +208,7 @@ def main() -> None:
     arguments = parser.parse_args()
     order = list(cases())
     wanted = [c for c in order if not arguments.only or c.metric in arguments.only.split(",")]
+    wanted = [case for case in wanted if arguments.of in (None, case.of)]
     if arguments.repetitions:
         wanted = [replace(case, repetitions=arguments.repetitions) for case in wanted]
     known = read(arguments.out)
