@@ -236,7 +236,7 @@ def with_paired(record: Record, text: str, path: Path) -> Record:
     import numpy as np
 
     try:
-        with np.load(path) as file:
+        with np.load(io.BytesIO(path.read_bytes())) as file:
             held = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return record
