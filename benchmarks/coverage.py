@@ -36,7 +36,7 @@ from genmetrics.records import Z95, Estimate, Score
 
 RESULT = Path(__file__).parent / "results" / "coverage.csv"
 PAGE = Path(__file__).parents[1] / "docs" / "intervals.md"
-MARKS = "<!-- coverage -->\n", "<!-- end of coverage -->\n"  # the page's table stands between
+PLACES = {"coverage": "value", "differences": "difference"}  # of the page's tables: what is in each
 KEY = ("metric", "of", "images", "samples", "n")
 FIELDS: tuple[str, ...] = (
     *KEY,
@@ -54,6 +54,7 @@ FIELDS: tuple[str, ...] = (
     "b_better",
 )
 LOWEST, HIGHEST = 92.0, 98.0  # accepted for a nominal 95%
+ONE_SIDE = 2.5  # percent of wrong verdicts
 Row = dict[str, str]
 Repeated = tuple[float, float, float, float, float]  # value, standard error, interval's ends, verdict (1: a, -1: b)
 VERDICTS = {"a is better": 1.0, "b is better": -1.0, "cannot tell": 0.0}
@@ -225,24 +226,63 @@ def main() -> None:
     rows = write(arguments.out, known, order)
     if arguments.out == RESULT:
         figures.save("coverage.svg", plot(rows))
-        PAGE.write_text(with_table(PAGE.read_text(), rows))
+        PAGE.write_text(with_tables(PAGE.read_text(), rows))
     print(*(spoken(row) for row in rows if outside(row)), sep="\n")
 
 
-def with_table(page: str, rows: list[Row]) -> str:
-    """The page with this table in place of the one it has."""
-    before, rest = page.split(MARKS[0])
-    return before + MARKS[0] + table(rows) + MARKS[1] + rest.split(MARKS[1])[1]
+def with_tables(page: str, rows: list[Row]) -> str:
+    """The page with these tables in place of those it has."""
+    for place, of in PLACES.items():
+        start, end = f"<!-- {place} -->\n", f"<!-- end of {place} -->\n"
+        before, rest = page.split(start)
+        page = before + start + table([row for row in rows if row["of"] == of]) + end + rest.split(end)[1]
+    return page
 
 
 def table(rows: list[Row]) -> str:
     """A line for each metric, in Markdown: how many cases, which cover least and most; in bold what is outside."""
-    lines = ["| interval of | conditional on | cases | covers least | covers most |", "| --- | --- | --- | --- | --- |"]
-    for name in dict.fromkeys(named(row) for row in rows):
-        own = sorted((row for row in rows if named(row) == name), key=lambda row: float(row["coverage_percent"]))
+    headings = ["interval of", "conditional on", "cases", "covers least", "covers most"]
+    verdicts = any(row["of"] == "difference" for row in rows)
+    headings += ["verdicts where there is no difference, each side", "wrong ones where there is", "right ones"][
+        : 3 * verdicts
+    ]
+    lines = [f"| {' | '.join(headings)} |", "|" + " --- |" * len(headings)]
+    for name in dict.fromkeys(row["metric"] for row in rows):
+        own = sorted((row for row in rows if row["metric"] == name), key=lambda row: float(row["coverage_percent"]))
         held = {"": "nothing"}.get(own[0]["held_fixed"], own[0]["held_fixed"])
-        lines.append(f"| {name} | {held} | {len(own)} | {in_words(own[0])} | {in_words(own[-1])} |")
+        cells = [name, held, str(len(own)), in_words(own[0]), in_words(own[-1])]
+        lines.append(f"| {' | '.join([*cells, *(verdicts_in_words(own) if verdicts else [])])} |")
     return "\n".join(lines) + "\n"
+
+
+def verdicts_in_words(rows: list[Row]) -> list[str]:
+    """How often a set was called better: where none is, the worse one, the better one. In bold: more than 2.5%."""
+    if METRICS[rows[0]["metric"]].better not in ("lower", "higher"):
+        return ["no verdict without a baseline", "", ""]
+    alike = [share_of(row, side) for row in rows if row["truth"] == "symmetry" for side in ("a_better", "b_better")]
+    sides = [(row, better_set(row)) for row in rows if row["truth"] != "symmetry"]
+    wrong = [share_of(row, "b_better" if side == "a_better" else "a_better") for row, side in sides]
+    right = [share_of(row, side)[0] for row, side in sides]
+    shown = f"{min(right):.1f} to {max(right):.1f}%" if len(right) > 1 else f"{right[0]:.1f}%"
+    return [at_most(alike), at_most(wrong), shown]
+
+
+def better_set(row: Row) -> str:
+    """The column of the set that is truly better."""
+    lower = METRICS[row["metric"]].better == "lower"
+    return "a_better" if (float(row["value"]) < 0) == lower else "b_better"
+
+
+def share_of(row: Row, column: str) -> tuple[float, int]:
+    """In percent, and of how many repetitions."""
+    return 100 * int(row[column]) / int(row["repetitions"]), int(row["repetitions"])
+
+
+def at_most(shares: list[tuple[float, int]]) -> str:
+    """The largest share; in bold where it is above 2.5% by more than the simulation's noise."""
+    share, n = max(shares)
+    low, _ = wilson(share / 100, n)
+    return f"**{share:.1f}%**" if 100 * low > ONE_SIDE else f"{share:.1f}%"
 
 
 def in_words(row: Row) -> str:
