@@ -55,6 +55,7 @@ FIELDS: tuple[str, ...] = (
 )
 LOWEST, HIGHEST = 92.0, 98.0  # accepted for a nominal 95%
 ONE_SIDE = 2.5  # percent of wrong verdicts
+VERDICT_HEADINGS = ["verdicts where there is no difference, each side", "wrong ones where there is", "right ones"]
 Row = dict[str, str]
 Repeated = tuple[float, float, float, float, float]  # value, standard error, interval's ends, verdict (1: a, -1: b)
 VERDICTS = {"a is better": 1.0, "b is better": -1.0, "cannot tell": 0.0}
@@ -243,9 +244,7 @@ def table(rows: list[Row]) -> str:
     """A line for each metric, in Markdown: how many cases, which cover least and most; in bold what is outside."""
     headings = ["interval of", "conditional on", "cases", "covers least", "covers most"]
     verdicts = any(row["of"] == "difference" for row in rows)
-    headings += ["verdicts where there is no difference, each side", "wrong ones where there is", "right ones"][
-        : 3 * verdicts
-    ]
+    headings += VERDICT_HEADINGS if verdicts else []
     lines = [f"| {' | '.join(headings)} |", "|" + " --- |" * len(headings)]
     for name in dict.fromkeys(row["metric"] for row in rows):
         own = sorted((row for row in rows if row["metric"] == name), key=lambda row: float(row["coverage_percent"]))
