@@ -52,12 +52,14 @@ FIELDS: tuple[str, ...] = (
     "ms",  # one estimate, on one core
     "a_better",  # verdicts on a difference: so often the first set, or the second
     "b_better",
+    "unpaired_percent",  # that the interval of the two records alone covers, which is conditional on the reference
 )
 LOWEST, HIGHEST = 92.0, 98.0  # accepted for a nominal 95%
 ONE_SIDE = 2.5  # percent of wrong verdicts
 VERDICT_HEADINGS = ["verdicts where there is no difference, each side", "wrong ones where there is", "right ones"]
 Row = dict[str, str]
-Repeated = tuple[float, float, float, float, float]  # value, standard error, interval's ends, verdict (1: a, -1: b)
+# value, standard error, interval's ends; of a difference: verdict (1: a, -1: b), and the error of records alone
+Repeated = tuple[float, float, float, float, float, float]
 VERDICTS = {"a is better": 1.0, "b is better": -1.0, "cannot tell": 0.0}
 
 
@@ -70,9 +72,10 @@ def measured(case: Case) -> Row:
     with threadpool_limits(1):
         repeated = np.array([once(study, case, fixed, random) for _ in range(case.repetitions)])
     taken = (time.process_time() - start) / len(repeated) / (1 if case.of == "value" else 2)
-    values, errors, low, high, verdicts = repeated.T
+    values, errors, low, high, verdicts, unpaired = repeated.T
     kind, truth = truth_of(study, case, fixed, values)
     below, above = int((high < truth).sum()), int((low > truth).sum())
+    compared = case.of == "difference"
     found = {
         "held_fixed": " and ".join(held_sides(study, case)),
         "truth": kind,
@@ -84,8 +87,9 @@ def measured(case: Case) -> Row:
         "too_high": above,
         "coverage_percent": f"{100 * (1 - (below + above) / len(repeated)):.2f}",
         "ms": f"{1000 * taken:.1f}",
-        "a_better": int((verdicts > 0).sum()) if case.of == "difference" else "",
-        "b_better": int((verdicts < 0).sum()) if case.of == "difference" else "",
+        "a_better": int((verdicts > 0).sum()) if compared else "",
+        "b_better": int((verdicts < 0).sum()) if compared else "",
+        "unpaired_percent": f"{100 * (np.abs(values - truth) <= Z95 * unpaired).mean():.2f}" if compared else "",
     }
     return {**dict(zip(KEY, case.key, strict=True)), **{name: str(value) for name, value in found.items()}}
 
@@ -119,7 +123,7 @@ def given(study: Study, sets: dict[str, Rows]) -> list[np.ndarray]:
 def value_once(study: Study, case: Case, fixed: dict[str, Rows], random: np.random.Generator) -> Repeated:
     sets = {side: fixed.get(side) or drawn(case, side, random) for side in study.sides}
     found = study.estimate(*given(study, sets))
-    return numbers(found.value, found.std_error, found.low, found.high, 0.0)
+    return numbers(found.value, found.std_error, found.low, found.high, 0.0, 0.0)
 
 
 def difference_once(study: Study, case: Case, fixed: dict[str, Rows], random: np.random.Generator) -> Repeated:
@@ -127,10 +131,10 @@ def difference_once(study: Study, case: Case, fixed: dict[str, Rows], random: np
     samples = [drawn(case, "generated", random, situation) for situation in (case.situation, case.other)]
     a, b = (scored(case, study.estimate(*given(study, {**sets, "generated": each}))) for each in samples)
     found = difference(a, b)
+    alone = difference(*(replace(each, of_reference=None, of_parts=None) for each in (a, b)))
     assert ("conditional" in found.reason) == bool(study.held_between), f"{case.metric}: {found.reason}"
-    assert found.low is not None
-    assert found.high is not None
-    return numbers(found.value, (found.high - found.low) / (2 * Z95), found.low, found.high, VERDICTS[found.verdict])
+    errors = [((each.high or 0.0) - (each.low or 0.0)) / (2 * Z95) for each in (found, alone)]
+    return numbers(found.value, errors[0], found.low, found.high, VERDICTS[found.verdict], errors[1])
 
 
 def scored(case: Case, found: Estimate) -> Score:
@@ -144,9 +148,9 @@ def scored(case: Case, found: Estimate) -> Score:
 
 
 def numbers(*found: float | None) -> Repeated:
-    value, error, low, high, verdict = (float("nan") if each is None else each for each in found)
+    value, error, low, high, verdict, alone = (float("nan") if each is None else each for each in found)
     assert np.isfinite([value, error, low, high]).all(), "no interval was offered"
-    return value, error, low, high, verdict
+    return value, error, low, high, verdict, alone
 
 
 def limit(study: Study, case: Case, fixed: dict[str, Rows]) -> float:
