@@ -56,7 +56,7 @@ FIELDS: tuple[str, ...] = (
 )
 LOWEST, HIGHEST = 92.0, 98.0  # accepted for a nominal 95%
 ONE_SIDE = 2.5  # percent of wrong verdicts
-VERDICT_HEADINGS = ["verdicts where there is no difference, each side", "wrong ones where there is", "right ones"]
+BETWEEN = ["of records alone", "verdicts where there is no difference, each side", "wrong ones where there is", "right"]
 Row = dict[str, str]
 # value, standard error, interval's ends; of a difference: verdict (1: a, -1: b), and the error of records alone
 Repeated = tuple[float, float, float, float, float, float]
@@ -248,14 +248,20 @@ def table(rows: list[Row]) -> str:
     """A line for each metric, in Markdown: how many cases, which cover least and most; in bold what is outside."""
     headings = ["interval of", "conditional on", "cases", "covers least", "covers most"]
     verdicts = any(row["of"] == "difference" for row in rows)
-    headings += VERDICT_HEADINGS if verdicts else []
+    headings += BETWEEN if verdicts else []
     lines = [f"| {' | '.join(headings)} |", "|" + " --- |" * len(headings)]
     for name in dict.fromkeys(row["metric"] for row in rows):
         own = sorted((row for row in rows if row["metric"] == name), key=lambda row: float(row["coverage_percent"]))
         held = {"": "nothing"}.get(own[0]["held_fixed"], own[0]["held_fixed"])
         cells = [name, held, str(len(own)), in_words(own[0]), in_words(own[-1])]
-        lines.append(f"| {' | '.join([*cells, *(verdicts_in_words(own) if verdicts else [])])} |")
+        lines.append(f"| {' | '.join([*cells, *([unpaired(own), *verdicts_in_words(own)] if verdicts else [])])} |")
     return "\n".join(lines) + "\n"
+
+
+def unpaired(rows: list[Row]) -> str:
+    """What intervals conditional on the reference cover, where the others are not."""
+    shares = [float(row["unpaired_percent"]) for row in rows if row["unpaired_percent"] != row["coverage_percent"]]
+    return f"{min(shares):.1f} to {max(shares):.1f}%" if shares else "the same"
 
 
 def verdicts_in_words(rows: list[Row]) -> list[str]:

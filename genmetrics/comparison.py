@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 INDEPENDENT = "over both sets of samples"
 CONDITIONAL = f"{INDEPENDENT}, conditional on the reference"
+UNSURE = "; not sure which is better"  # where the interval does not hold 0
 TRAINING = "conditional on the training set"  # as intervals say
 PAIRED = f"{INDEPENDENT} and the reference images, paired on these"
 
@@ -75,6 +76,7 @@ def difference(a: Score, b: Score, same_samples: bool = False) -> Difference:
     low, high = value - Z95 * error, value + Z95 * error
     ahead = lead_of(a, b)
     if ahead is None or not is_sure(a, b, error):
+        reason += UNSURE if low > 0 or high < 0 else ""
         return Difference(a.metric, a.name, value, low, high, "cannot tell", reason)
     return Difference(a.metric, a.name, value, low, high, "a is better" if ahead > 0 else "b is better", reason)
 

@@ -259,6 +259,8 @@ def check_types(record: Record) -> None:
     if not all(isinstance(part, dict) for part in (record.inputs, record.extractor, record.environment)):
         raise TypeError("inputs, extractor and environment should be objects")
     for score in record.scores:
+        if any(getattr(score, name) is not None for name in BESIDE):
+            raise TypeError(f"{score.metric}: {' and '.join(BESIDE)} stand in {PAIRED}")
         for text in (score.metric, score.name, score.signature, score.better, score.interval):
             if not isinstance(text, str):
                 raise TypeError(f"{score.metric}: {text!r} should be a string")

@@ -51,7 +51,8 @@ def test_the_verdict_goes_by_direction_and_interval(better, a, b, verdict):
     found = difference(score(a, better=better), score(b, better=better))
     assert found.verdict == verdict
     assert found.value == a - b
-    assert found.reason == "over both sets of samples, conditional on the reference"
+    unsure = "; not sure which is better" if better == "" else ""
+    assert found.reason == "over both sets of samples, conditional on the reference" + unsure
 
 
 def test_the_interval_adds_the_squares_of_both_errors_over_generated_images():
@@ -235,7 +236,9 @@ def test_closer_to_real_on_either_side_of_the_baseline_counts_its_error_twice(a,
     if reach is not None:
         baseline |= {"low": 6.0 - reach, "high": 6.0 + reach}
     scores = [dataclasses.replace(score(x, 0.5, better="closer to real"), baseline=baseline) for x in (a, b)]
-    assert difference(*scores).verdict == verdict
+    found = difference(*scores)
+    assert found.verdict == verdict
+    assert ("not sure" in found.reason) == (verdict == "cannot tell")
 
 
 def test_the_closer_set_is_told_wrongly_in_less_than_5_percent():

@@ -101,6 +101,7 @@ def test_nan_and_inf_are_never_written(value, tmp_path):
         (lambda c: c.pop("seed"), "not a genmetrics record.*seed"),
         (lambda c: c.update(extra=1), "not a genmetrics record.*extra"),
         (lambda c: c["scores"][0].pop("value"), "not a genmetrics record.*value"),
+        (lambda c: c["scores"][0].update(of_parts=[[1.0]]), "not a genmetrics record.*stand in paired.npz"),
         (lambda c: c.update(scores=["x"]), "not a genmetrics record"),
         (lambda c: c.update(scores=None), "not a genmetrics record"),
     ],
