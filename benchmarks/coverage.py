@@ -3,10 +3,10 @@
 Image sets are drawn again and again from Gaussians and from MNIST as mnist-cnn sees it (../shared/data), at the null,
 where samples are drawn as real images are, and away from it (`coverage_worlds.py`). The cases are in
 `coverage_cases.py`. The truth is the mean over the repetitions, or the population's own value where an interval is for
-the limit of many images. `difference` cases are of two sets of samples against one reference, as `genmetrics compare`
-takes it.
+the limit of many images. `difference` cases are of two sets of samples against one reference, drawn alike or not, as
+`genmetrics compare` takes it; the reference is drawn anew too, unless the interval calls itself conditional on it.
 
-    python benchmarks/coverage.py [--only kernel] [--jobs 2] [--repetitions 100] [--anew]
+    python benchmarks/coverage.py [--only kernel] [--of value] [--jobs 2] [--repetitions 100] [--anew]
 
 Writes benchmarks/results/coverage.csv, a row when it is measured; cases that are there are not measured again, unless
 --anew. Draws docs/pictures/coverage.svg, writes the table in docs/intervals.md and prints the cases outside 92-98%.
@@ -19,21 +19,24 @@ import csv
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import figures
 import numpy as np
 from coverage_cases import STUDIES, Case, Study, cases
 from coverage_worlds import SIDES, Rows
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from genmetrics.comparison import difference
 from genmetrics.intervals import wilson
-from genmetrics.records import Z95, Estimate
+from genmetrics.metrics import METRICS
+from genmetrics.records import Z95, Estimate, Score
 
 RESULT = Path(__file__).parent / "results" / "coverage.csv"
 PAGE = Path(__file__).parents[1] / "docs" / "intervals.md"
-MARKS = "<!-- coverage -->\n", "<!-- end of coverage -->\n"  # the page's table stands between
+PLACES = {"coverage": "value", "differences": "difference"}  # of the page's tables: what is in each
 KEY = ("metric", "of", "images", "samples", "n")
 FIELDS: tuple[str, ...] = (
     *KEY,
@@ -47,27 +50,35 @@ FIELDS: tuple[str, ...] = (
     "too_high",
     "coverage_percent",
     "ms",  # one estimate, on one core
+    "a_better",  # verdicts on a difference: so often the first set, or the second
+    "b_better",
+    "unpaired_percent",  # that the interval of the two records alone covers, which is conditional on the reference
 )
 LOWEST, HIGHEST = 92.0, 98.0  # accepted for a nominal 95%
+ONE_SIDE = 2.5  # percent of wrong verdicts
+BETWEEN = ["of records alone", "verdicts where there is no difference, each side", "wrong ones where there is", "right"]
 Row = dict[str, str]
-Repeated = tuple[float, float, float, float]  # value, standard error, and the interval's ends
+# value, standard error, interval's ends; of a difference: verdict (1: a, -1: b), and the error of records alone
+Repeated = tuple[float, float, float, float, float, float]
+VERDICTS = {"a is better": 1.0, "b is better": -1.0, "cannot tell": 0.0}
 
 
 def measured(case: Case) -> Row:
     """The case's row."""
     study, random = STUDIES[case.metric], np.random.default_rng(0)
-    fixed = {side: held(case, side) for side in study.held}
+    fixed = {side: held(case, side) for side in held_sides(study, case)}
     once = value_once if case.of == "value" else difference_once
     start = time.process_time()
     with threadpool_limits(1):
         repeated = np.array([once(study, case, fixed, random) for _ in range(case.repetitions)])
     taken = (time.process_time() - start) / len(repeated) / (1 if case.of == "value" else 2)
-    values, errors, low, high = repeated.T
-    truth = values.mean() if study.limit is None or case.of == "difference" else limit(study, case, fixed)
+    values, errors, low, high, verdicts, unpaired = repeated.T
+    kind, truth = truth_of(study, case, fixed, values)
     below, above = int((high < truth).sum()), int((low > truth).sum())
+    compared = case.of == "difference"
     found = {
         "held_fixed": " and ".join(held_sides(study, case)),
-        "truth": "mean" if study.limit is None or case.of == "difference" else "limit",
+        "truth": kind,
         "repetitions": case.repetitions,
         "value": f"{truth:.6g}",
         "sd": f"{values.std(ddof=1):.4g}",
@@ -76,12 +87,22 @@ def measured(case: Case) -> Row:
         "too_high": above,
         "coverage_percent": f"{100 * (1 - (below + above) / len(repeated)):.2f}",
         "ms": f"{1000 * taken:.1f}",
+        "a_better": int((verdicts > 0).sum()) if compared else "",
+        "b_better": int((verdicts < 0).sum()) if compared else "",
+        "unpaired_percent": f"{100 * (np.abs(values - truth) <= Z95 * unpaired).mean():.2f}" if compared else "",
     }
     return {**dict(zip(KEY, case.key, strict=True)), **{name: str(value) for name, value in found.items()}}
 
 
-def drawn(case: Case, side: str, random: np.random.Generator) -> Rows:
-    return case.world.draw(side, case.situation, random, case.n)
+def truth_of(study: Study, case: Case, fixed: dict[str, Rows], values: NDArray[np.float64]) -> tuple[str, float]:
+    """What the intervals should hold, and how it is known."""
+    if case.of == "difference":
+        return ("symmetry", 0.0) if case.situation == case.other else ("mean", float(values.mean()))
+    return ("mean", float(values.mean())) if study.limit is None else ("limit", limit(study, case, fixed))
+
+
+def drawn(case: Case, side: str, random: np.random.Generator, situation: str = "") -> Rows:
+    return case.world.draw(side, situation or case.situation, random, case.n)
 
 
 def held(case: Case, side: str) -> Rows:
@@ -90,8 +111,8 @@ def held(case: Case, side: str) -> Rows:
 
 
 def held_sides(study: Study, case: Case) -> list[str]:
-    """What is not drawn anew; of a difference, all but the samples."""
-    return [s for s in study.sides if s != "generated"] if case.of == "difference" else list(study.held)
+    """What is not drawn anew."""
+    return list(study.held_between if case.of == "difference" else study.held)
 
 
 def given(study: Study, sets: dict[str, Rows]) -> list[np.ndarray]:
@@ -102,29 +123,34 @@ def given(study: Study, sets: dict[str, Rows]) -> list[np.ndarray]:
 def value_once(study: Study, case: Case, fixed: dict[str, Rows], random: np.random.Generator) -> Repeated:
     sets = {side: fixed.get(side) or drawn(case, side, random) for side in study.sides}
     found = study.estimate(*given(study, sets))
-    return numbers(found.value, found.std_error, found.low, found.high)
+    return numbers(found.value, found.std_error, found.low, found.high, 0.0, 0.0)
 
 
 def difference_once(study: Study, case: Case, fixed: dict[str, Rows], random: np.random.Generator) -> Repeated:
-    for side in held_sides(study, case):
-        if side not in fixed:
-            fixed[side] = held(case, side)
-    a, b = (study.estimate(*given(study, {**fixed, "generated": drawn(case, "generated", random)})) for _ in range(2))
-    return numbers(*difference_of(a, b))
+    sets = {side: fixed.get(side) or drawn(case, side, random) for side in study.sides if side != "generated"}
+    samples = [drawn(case, "generated", random, situation) for situation in (case.situation, case.other)]
+    a, b = (scored(case, study.estimate(*given(study, {**sets, "generated": each}))) for each in samples)
+    found = difference(a, b)
+    alone = difference(*(replace(each, of_reference=None, of_parts=None) for each in (a, b)))
+    assert ("conditional" in found.reason) == bool(study.held_between), f"{case.metric}: {found.reason}"
+    errors = [((each.high or 0.0) - (each.low or 0.0)) / (2 * Z95) for each in (found, alone)]
+    return numbers(found.value, errors[0], found.low, found.high, VERDICTS[found.verdict], errors[1])
 
 
-def difference_of(a: Estimate, b: Estimate) -> tuple[float, ...]:
-    """As `genmetrics.comparison.difference` has it."""
-    assert a.std_error_generated is not None
-    assert b.std_error_generated is not None
-    value, error = a.value - b.value, float(np.hypot(a.std_error_generated, b.std_error_generated))
-    return value, error, value - Z95 * error, value + Z95 * error
+def scored(case: Case, found: Estimate) -> Score:
+    """The estimate as a record has it."""
+    parts = {field.name: getattr(found, field.name) for field in fields(Estimate) if field.name != "options"}
+    better = METRICS[case.metric].better if case.metric in METRICS else "lower"
+    sides = "|".join(f"{side}:" for side in STUDIES[case.metric].sides)
+    return Score(
+        metric=case.metric, name="", better=better, n_real=case.n, n_generated=case.n, signature=sides, **parts
+    )
 
 
 def numbers(*found: float | None) -> Repeated:
-    value, error, low, high = (float("nan") if each is None else each for each in found)
+    value, error, low, high, verdict, alone = (float("nan") if each is None else each for each in found)
     assert np.isfinite([value, error, low, high]).all(), "no interval was offered"
-    return value, error, low, high
+    return value, error, low, high, verdict, alone
 
 
 def limit(study: Study, case: Case, fixed: dict[str, Rows]) -> float:
@@ -180,6 +206,7 @@ def spoken(row: Row) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="metrics, comma-separated")
+    parser.add_argument("--of", choices=("value", "difference"), help="intervals of these alone")
     parser.add_argument("--repetitions", type=int, help="instead of each case's own")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--anew", action="store_true", help="measure also what is known")
@@ -187,6 +214,7 @@ def main() -> None:
     arguments = parser.parse_args()
     order = list(cases())
     wanted = [c for c in order if not arguments.only or c.metric in arguments.only.split(",")]
+    wanted = [case for case in wanted if arguments.of in (None, case.of)]
     if arguments.repetitions:
         wanted = [replace(case, repetitions=arguments.repetitions) for case in wanted]
     known = read(arguments.out)
@@ -203,24 +231,67 @@ def main() -> None:
     rows = write(arguments.out, known, order)
     if arguments.out == RESULT:
         figures.save("coverage.svg", plot(rows))
-        PAGE.write_text(with_table(PAGE.read_text(), rows))
+        PAGE.write_text(with_tables(PAGE.read_text(), rows))
     print(*(spoken(row) for row in rows if outside(row)), sep="\n")
 
 
-def with_table(page: str, rows: list[Row]) -> str:
-    """The page with this table in place of the one it has."""
-    before, rest = page.split(MARKS[0])
-    return before + MARKS[0] + table(rows) + MARKS[1] + rest.split(MARKS[1])[1]
+def with_tables(page: str, rows: list[Row]) -> str:
+    """The page with these tables in place of those it has."""
+    for place, of in PLACES.items():
+        start, end = f"<!-- {place} -->\n", f"<!-- end of {place} -->\n"
+        before, rest = page.split(start)
+        page = before + start + table([row for row in rows if row["of"] == of]) + end + rest.split(end)[1]
+    return page
 
 
 def table(rows: list[Row]) -> str:
     """A line for each metric, in Markdown: how many cases, which cover least and most; in bold what is outside."""
-    lines = ["| interval of | conditional on | cases | covers least | covers most |", "| --- | --- | --- | --- | --- |"]
-    for name in dict.fromkeys(named(row) for row in rows):
-        own = sorted((row for row in rows if named(row) == name), key=lambda row: float(row["coverage_percent"]))
+    headings = ["interval of", "conditional on", "cases", "covers least", "covers most"]
+    verdicts = any(row["of"] == "difference" for row in rows)
+    headings += BETWEEN if verdicts else []
+    lines = [f"| {' | '.join(headings)} |", "|" + " --- |" * len(headings)]
+    for name in dict.fromkeys(row["metric"] for row in rows):
+        own = sorted((row for row in rows if row["metric"] == name), key=lambda row: float(row["coverage_percent"]))
         held = {"": "nothing"}.get(own[0]["held_fixed"], own[0]["held_fixed"])
-        lines.append(f"| {name} | {held} | {len(own)} | {in_words(own[0])} | {in_words(own[-1])} |")
+        cells = [name, held, str(len(own)), in_words(own[0]), in_words(own[-1])]
+        lines.append(f"| {' | '.join([*cells, *([unpaired(own), *verdicts_in_words(own)] if verdicts else [])])} |")
     return "\n".join(lines) + "\n"
+
+
+def unpaired(rows: list[Row]) -> str:
+    """What intervals conditional on the reference cover, where the others are not."""
+    shares = [float(row["unpaired_percent"]) for row in rows if row["unpaired_percent"] != row["coverage_percent"]]
+    return f"{min(shares):.1f} to {max(shares):.1f}%" if shares else "the same"
+
+
+def verdicts_in_words(rows: list[Row]) -> list[str]:
+    """How often a set was called better: where none is, the worse one, the better one. In bold: more than 2.5%."""
+    if METRICS[rows[0]["metric"]].better not in ("lower", "higher"):
+        return ["no verdict without a baseline", "", ""]
+    alike = [share_of(row, side) for row in rows if row["truth"] == "symmetry" for side in ("a_better", "b_better")]
+    sides = [(row, better_set(row)) for row in rows if row["truth"] != "symmetry"]
+    wrong = [share_of(row, "b_better" if side == "a_better" else "a_better") for row, side in sides]
+    right = [share_of(row, side)[0] for row, side in sides]
+    shown = f"{min(right):.1f} to {max(right):.1f}%" if len(right) > 1 else f"{right[0]:.1f}%"
+    return [at_most(alike), at_most(wrong), shown]
+
+
+def better_set(row: Row) -> str:
+    """The column of the set that is truly better."""
+    lower = METRICS[row["metric"]].better == "lower"
+    return "a_better" if (float(row["value"]) < 0) == lower else "b_better"
+
+
+def share_of(row: Row, column: str) -> tuple[float, int]:
+    """In percent, and of how many repetitions."""
+    return 100 * int(row[column]) / int(row["repetitions"]), int(row["repetitions"])
+
+
+def at_most(shares: list[tuple[float, int]]) -> str:
+    """The largest share; in bold where it is above 2.5% by more than the simulation's noise."""
+    share, n = max(shares)
+    low, _ = wilson(share / 100, n)
+    return f"**{share:.1f}%**" if 100 * low > ONE_SIDE else f"{share:.1f}%"
 
 
 def in_words(row: Row) -> str:

@@ -6,7 +6,7 @@ A set is drawn anew in each repetition unless the metric's interval calls itself
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class Study:
     estimate: Callable[..., Estimate]
     held: tuple[str, ...] = ()  # sides that stand fixed
     limit: Callable[..., float] | None = None  # of the held sides and the whole population; None: the mean is the truth
+    held_between: tuple[str, ...] = ()  # sides that stand fixed where two sets of samples are compared
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -47,15 +48,22 @@ class Case:
     n: int  # images on each side
     repetitions: int
     of: str = "value"  # or "difference": of two sets of samples against one reference, as `compare` takes it
+    other: str = ""  # the second set's situation
+
+    @property
+    def samples(self) -> str:
+        return f"{self.situation} - {self.other}" if self.of == "difference" else self.situation
 
     @property
     def key(self) -> tuple[str, ...]:
-        return self.metric, self.of, self.world.name, self.situation, str(self.n)
+        return self.metric, self.of, self.world.name, self.samples, str(self.n)
 
 
-def table_row(metric: str, *held: str, limit: Callable[..., float] | None = None) -> Study:
+def table_row(
+    metric: str, *held: str, limit: Callable[..., float] | None = None, between: tuple[str, ...] = ()
+) -> Study:
     row = METRICS[metric]
-    return Study(row.needs, row.compute(), held, limit)
+    return Study(row.needs, row.compute(), held, limit, between)
 
 
 def ms_ssim(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Estimate:
@@ -92,64 +100,86 @@ STUDIES = {
     "rke": table_row("rke"),
     "ms-ssim": Study(("generated.images", "generated.labels"), ms_ssim),
     "accuracy": Study(("generated.logits", "generated.labels"), accuracy),
-    "precision": table_row("precision", "real"),
+    "precision": table_row("precision", "real", between=("real",)),
     "recall": table_row("recall", "generated"),
-    "density": table_row("density", "real"),
+    "density": table_row("density", "real", between=("real",)),
     "coverage": table_row("coverage"),
     "two-sample": table_row("two-sample"),
-    "auth-pct": table_row("auth-pct", "train"),
-    "ct-score": table_row("ct-score", "train"),
+    "auth-pct": table_row("auth-pct", "train", between=("train",)),
+    "ct-score": table_row("ct-score", "train", between=("train",)),
 }
 D10, D64, MNIST, MNIST_LOGITS = Gaussians(10), Gaussians(64), Mnist(), Mnist("logits")
-MANY, SOME, FEW = 400, 100, 60  # repetitions, by what one costs
+MANY, SOME, MORE = 400, 100, 1600  # repetitions
 
 
 def cases() -> Iterator[Case]:
     """Every case, metric by metric."""
     for world, n in ((D10, 500), (D64, 200), (Gaussians(200), 100)):
-        yield from over("frechet", world, n, MANY, "null", "near", "apart")
-    yield from over("frechet", MNIST, 500, SOME, "null", "near", "apart")
-    yield from over("frechet-intra-class", GaussianClasses(), 450, MANY, "null", "apart")
-    yield from over("frechet-intra-class", Mnist(by_class=True), 600, SOME, "null", "apart")
-    for world in (D10, MNIST_LOGITS):
-        yield from over("frechet-infinity", world, 2000, FEW, "null", "apart")
+        yield from over("frechet", world, n, "null", "near", "apart")
+    yield from over("frechet", MNIST, 500, "null", "apart")
+    yield from over("frechet", MNIST, 500, "near", repetitions=MORE)
+    yield from over("frechet-intra-class", GaussianClasses(), 450, "null", "apart")
+    yield from over("frechet-intra-class", Mnist(by_class=True), 600, "null", "apart")
+    for world in (D10, replace(MNIST_LOGITS, replacement=True)):
+        yield from over("frechet-infinity", world, 2000, "null", "apart")
     for metric in ("kernel", "kernel-rbf"):
         for world in (D10, D64, MNIST):
-            yield from over(metric, world, 300, MANY, "null", "near", "apart")
+            yield from over(metric, world, 300, "null", "near", "apart")
     for world in (GaussianAnswers(), MNIST):
-        yield from over("inception-score", world, 500, MANY, "null", "near", "apart", "narrow")
-        yield from over("inception-score-infinity", world, 2000, SOME, "null", "apart")
+        yield from over("inception-score", world, 500, "null", "near", "apart", "narrow")
+    for world in (GaussianAnswers(), replace(MNIST, replacement=True)):
+        yield from over("inception-score-infinity", world, 2000, "null", "apart")
     for metric in ("ddm", "ddm-relative"):
-        yield from over(metric, D10, 300, MANY, "null", "apart")
-        yield from over(metric, MNIST, 300, MANY, "null", "apart", "narrow")
+        yield from over(metric, D10, 300, "null", "apart")
+        yield from over(metric, MNIST, 300, "null", "apart", "narrow")
     for metric in ("parzen", "fls"):
         for world in (D10, MNIST):
-            yield from over(metric, world, 200, FEW, "null", "apart")
+            yield from over(metric, world, 200, "null", "apart")
     for metric in ("vendi", "rke"):
-        yield from over(metric, D10, 200, MANY, "null", "apart")
-        yield from over(metric, MNIST, 600, SOME, "null", "apart", "narrow")
+        yield from over(metric, D10, 200, "null", "apart")
+        yield from over(metric, MNIST, 600, "null", "apart", "narrow")
     for world in (GaussianImages(), MNIST):
-        yield from over("ms-ssim", world, 200, FEW, "null", "apart")
+        yield from over("ms-ssim", world, 200, "null", "apart")
     for world in (GaussianAnswers(4.0), MNIST):
-        yield from over("accuracy", world, 300, MANY, "null", "near", "apart")
+        yield from over("accuracy", world, 300, "null", "near", "apart")
     for metric in ("precision", "recall", "density", "auth-pct", "ct-score"):
-        yield from over(metric, D10, 300, SOME, "null", "near", "apart")
-        yield from over(metric, D64, 300, SOME, "apart")
-        yield from over(metric, MNIST, 300, SOME, "null", "apart", "narrow")
+        yield from over(metric, D10, 300, "null", "near", "apart")
+        yield from over(metric, D64, 300, "apart")
+        yield from over(metric, MNIST, 300, "null", "apart", "narrow")
     for metric in ("coverage", "two-sample"):
-        yield from over(metric, D10, 300, SOME, "null", "apart")
-        yield from over(metric, D64, 300, FEW, "apart")
-        yield from over(metric, MNIST, 300, FEW, "null", "apart")
+        yield from over(metric, D10, 300, "null", "apart")
+        yield from over(metric, D64, 300, "apart")
+        yield from over(metric, MNIST, 300, "null", "apart")
     yield from differences()
 
 
 def differences() -> Iterator[Case]:
-    """What `compare` says of two sets of samples, for metrics that it can say it of."""
-    for metric in ("frechet", "kernel", "precision", "density", "auth-pct", "ct-score"):
-        yield from over(metric, D10, 300, SOME, "null", "apart", of="difference")
-    for metric in ("kernel", "inception-score", "vendi"):
-        yield from over(metric, MNIST, 600, SOME, "null", "apart", of="difference")
+    """What `compare` says of two sets of samples, drawn alike and not, for metrics that it can say it of."""
+    near, far, apart = ("null", "near"), ("near", "apart"), ("null", "apart")
+    narrow, null = ("null", "narrow"), ("null", "null")
+    for metric in ("frechet", "kernel"):
+        yield from between(metric, D10, 300, null, near, far, ("apart", "apart"))
+        yield from between(metric, MNIST, 500, null, near, far, narrow)
+    yield from between("frechet-intra-class", GaussianClasses(), 450, null, apart)
+    yield from between("inception-score", GaussianAnswers(), 500, null, far)
+    yield from between("inception-score", MNIST, 500, null, ("near", "null"), narrow)
+    yield from between("vendi", MNIST, 600, null, narrow)
+    yield from between("ddm", D10, 300, null, apart)
+    yield from between("ddm", MNIST, 300, null, near, far, ("narrow", "narrow"), ("narrow", "apart"))
+    yield from between("ddm-relative", D10, 300, null, apart)
+    for metric in ("precision", "density", "auth-pct", "ct-score"):
+        yield from between(metric, D10, 300, null, apart)
+    for metric in ("precision", "density"):
+        yield from between(metric, MNIST, 300, null, far, narrow)
+    for metric in ("recall", "coverage"):
+        yield from between(metric, D10, 300, null, apart, repetitions=SOME)
+        yield from between(metric, MNIST, 300, null, narrow, repetitions=SOME)
+    yield from between("two-sample", D10, 300, null, apart, repetitions=SOME)
 
 
-def over(metric: str, world: World, n: int, repetitions: int, *situations: str, of: str = "value") -> Iterator[Case]:
-    return (Case(metric, world, situation, n, repetitions, of) for situation in situations)
+def over(metric: str, world: World, n: int, *situations: str, repetitions: int = MANY) -> Iterator[Case]:
+    return (Case(metric, world, situation, n, repetitions) for situation in situations)
+
+
+def between(metric: str, world: World, n: int, *pairs: tuple[str, str], repetitions: int = MANY) -> Iterator[Case]:
+    return (Case(metric, world, first, n, repetitions, "difference", other) for first, other in pairs)

@@ -120,13 +120,17 @@ class GaussianImages:
 
 @dataclass(frozen=True)
 class Mnist:
-    """MNIST, a third of the training images for each side; drawn without replacement.
+    """MNIST, a third of the training images for each side.
 
-    "embedding" is the logits, as for every classifier. `by_class`: as many images of each class.
+    "embedding" is the logits, as for every classifier. `by_class`: as many images of each class. Images are drawn
+    without replacement, since copies of an image are its nearest neighbours; `replacement`: with it, so that they are
+    independent draws of the population that these images are, where its own value is the truth. (Without, 2,000 of
+    20,000 have 0.95 of the spread of independent draws, and the intervals seem to cover a point more than they do.)
     """
 
     features: str = "features"  # the output that stands for the features: these, 128 wide, or "logits", 10 wide
     by_class: bool = False
+    replacement: bool = False
     whole: int = A_SIDE
 
     @property
@@ -142,7 +146,7 @@ class Mnist:
             rows = np.concatenate([random.choice(m, n // classes, replace=False) for m in members])
         else:
             members = np.flatnonzero(labels < classes)
-            rows = random.choice(members, min(n, len(members)), replace=False)
+            rows = members if n >= A_SIDE else random.choice(members, n, replace=self.replacement)
         part = f"{side}_{'null' if situation == 'narrow' else situation}_"
         found = {key.removeprefix(part): store[key][rows] for key in store if key.startswith(part)}
         return {"labels": labels[rows], **found, "embedding": found["logits"], "features": found[self.features]}

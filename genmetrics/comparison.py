@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from genmetrics._checks import DataError
+from genmetrics.intervals import paired_variance, variance_of_parts
 from genmetrics.records import Z95, Record, Score
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+INDEPENDENT = "over both sets of samples"
+CONDITIONAL = f"{INDEPENDENT}, conditional on the reference"
+UNSURE = "; not sure which is better"  # where the interval does not hold 0
+TRAINING = "conditional on the training set"  # as intervals say
+PAIRED = f"{INDEPENDENT} and the reference images, paired on these"
 
 
 @dataclass(frozen=True)
@@ -23,14 +34,19 @@ class Difference:
 
 
 def compare(record_a: Record, record_b: Record) -> tuple[Difference, ...]:
-    """Difference of every metric that both records have, conditional on their common reference set.
+    """Difference of every metric that both records have, with an interval that is paired on the reference images.
 
-    The interval covers the drawing of both sets of samples, which are taken as independent: its half-width is 1.96
-    times the root of the sum of the squared standard errors that each score has with the reference held fixed.
+    Both sets of samples are taken as independent draws, so their variances add. The reference images are the same on
+    both sides: one that moves both values alike does not move their difference, so the variance that they bring is
+    that of the difference of their influences (`intervals.paired_variance`), what a paired bootstrap comes to; of
+    neighbour metrics it is measured on parts of the sets. Where a record holds neither (read from JSON alone, or a
+    metric that has none), the interval is conditional on the reference: it says which set is better against these
+    very images. `reason` tells which.
 
     Returns:
-        a - b for each shared metric. "cannot tell" where the interval holds 0 or none can be given; "not comparable"
-        where the signatures differ, with the parts that do.
+        a - b for each shared metric. "cannot tell" where the interval holds 0 or none can be given, or, of metrics
+        that should be close to real data's value, where it is not sure which set is closer; "not comparable" where the
+        signatures differ, with the parts that do.
 
     Raises:
         DataError: the records share no metric.
@@ -56,13 +72,52 @@ def difference(a: Score, b: Score, same_samples: bool = False) -> Difference:
     if a.std_error_generated is None or b.std_error_generated is None:
         reason = "no standard error over the generated images"
         return Difference(a.metric, a.name, value, None, None, "cannot tell", reason)
-    reach = Z95 * math.hypot(a.std_error_generated, b.std_error_generated)
-    low, high = value - reach, value + reach
-    reason = "conditional on the reference"
+    error, reason = error_of(a, b)
+    low, high = value - Z95 * error, value + Z95 * error
     ahead = lead_of(a, b)
-    if ahead is None or abs(ahead) <= reach:
+    if ahead is None or not is_sure(a, b, error):
+        reason += UNSURE if low > 0 or high < 0 else ""
         return Difference(a.metric, a.name, value, low, high, "cannot tell", reason)
     return Difference(a.metric, a.name, value, low, high, "a is better" if ahead > 0 else "b is better", reason)
+
+
+def error_of(a: Score, b: Score) -> tuple[float, str]:
+    """Standard error of a - b, and over what: paired on the reference images where both scores hold what that takes."""
+    assert a.std_error_generated is not None
+    assert b.std_error_generated is not None
+    alone = math.hypot(a.std_error_generated, b.std_error_generated)
+    paired = f"{PAIRED}; {TRAINING}" if TRAINING in a.interval else PAIRED
+    if (influences := both(a.of_reference, b.of_reference)) is not None:
+        return math.sqrt(alone**2 + paired_variance(*influences)), paired
+    if (parts := both(a.of_parts, b.of_parts)) is not None:  # never less than what the samples bring
+        return max(alone, math.sqrt(variance_of_parts(parts[0] - parts[1]))), paired
+    return alone, CONDITIONAL if uses_reference(a) else INDEPENDENT
+
+
+def both(a: NDArray[Any] | None, b: NDArray[Any] | None) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """The two arrays, if there are two, of one shape."""
+    return None if a is None or b is None or a.shape != b.shape else (a, b)
+
+
+def uses_reference(score: Score) -> bool:
+    """Whether its value depends on real images: its signature names them."""
+    return any(part.startswith(("real:", "train:")) for part in score.signature.split("|"))
+
+
+def is_sure(a: Score, b: Score, error: float) -> bool:
+    """Whether the lead is more than 1.96 standard errors, `error` being that of a - b.
+
+    Of values u and v, each less its baseline, |u| < |v| says that u - v and u + v are both not 0, and of which sign. In
+    u - v the common baseline cancels; in u + v, where the values lie on either side of it, its error counts twice.
+    """
+    if abs(a.value - b.value) <= Z95 * error:
+        return False
+    if a.better != "closer to real" or a.baseline is None or b.baseline is None:
+        return True
+    spans = [side["high"] - side["low"] for side in (a.baseline, b.baseline) if side.get("low") is not None]
+    of_baselines = sum(spans) / (2 * Z95)
+    together = a.value - a.baseline["value"] + b.value - b.baseline["value"]
+    return abs(together) > Z95 * math.hypot(error, of_baselines)
 
 
 def lead_of(a: Score, b: Score) -> float | None:

@@ -80,7 +80,7 @@ def evaluate(
         seed: fixes every random choice.
         intervals: give 95% intervals; they cost a few times the metric itself.
         device: for the network: "auto", "cpu", "cuda", ...
-        out: a folder for record.json and report.html.
+        out: a folder for record.json, report.html and paired.npz, by which `compare` pairs two records.
         weights: the published weights of `inception-v3-tf2015`, if they are not where they are looked for.
         precision: "strict" (float32), "tf32" or "bf16"; a number from less than float32 has that in its signature.
         backend: what runs the network, from `genmetrics.extractors.BACKENDS`; it changes no number beyond rounding.
@@ -213,6 +213,8 @@ def score_of(
         notes=notes,
         baseline=baseline,
         summary=metric.summary,
+        of_reference=estimate.of_reference,
+        of_parts=estimate.of_parts,
     )
 
 
@@ -311,12 +313,12 @@ def environment(network: Extractor) -> dict[str, Any]:
 
 
 def with_report(record: Record, sides: Mapping[str, Side], folder: Path, seed: int, progress: Progress) -> Record:
-    """The record with its pictures; record.json and report.html written to `folder`."""
+    """The record with its pictures; the record and report.html written to `folder`."""
     from genmetrics.gallery import pictures_of
-    from genmetrics.records import write_together
+    from genmetrics.records import files_of, write_together
     from genmetrics.reports import html
 
     record = replace(record, pictures=tuple(pictures_of(record, sides, seed, progress)))
     page = html.render(record).encode(errors="replace")  # a file name may hold bytes that are no text
-    write_together(folder, {"report.html": page, "record.json": record.to_json().encode()})
+    write_together(folder, {"report.html": page, **files_of(record)})
     return record

@@ -104,6 +104,20 @@ def second_order_corrected(at_n: float, at_half: np.floating[Any] | float) -> fl
     return at_n - min(max(second, 0.0), at_n / 2)
 
 
+def paired_variance(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """What drawing the n reference images adds to the variance of a difference a - b of two estimates, both (2, n).
+
+    An image moves the difference by the difference of its influences: a paired bootstrap, which gives it one weight
+    in both estimates, has their variance over n. An influence that is found with some samples holds noise of theirs,
+    which the standard errors over the samples count already (they hold the variance of this very reference's sums);
+    that of two halves of the samples is independent, so their covariance is free of it.
+
+    Source: infinitesimal jackknife, Efron (1982), chapter 6; second-order terms: Hoeffding's decomposition.
+    """
+    first, second = np.subtract(a, b, dtype=np.float64)
+    return max(0.0, float(np.cov(first, second)[0, 1]) / a.shape[1])
+
+
 def random_halves(n: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Two disjoint random halves of 0..n-1; the odd one out is in neither."""
     order = np.random.default_rng(seed).permutation(n)
@@ -112,31 +126,40 @@ def random_halves(n: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]
 
 def variances_of_parts(
     x: NDArray[Any], y: NDArray[Any], statistic: Callable[[NDArray[Any], NDArray[Any]], float], seed: int
-) -> tuple[float, float]:
-    """Variance of a statistic of two sets: over both of them, and over the second for a given first.
+) -> tuple[float, float, NDArray[np.float64]]:
+    """Variance of a statistic of two sets: over both of them, and over the second for a given first; and its values.
 
     For statistics of neighbours, whose terms depend on each other. Both sets are cut at random into as many parts, at
     least two, of up to PART images; the variance over parts, less by their number, is that of the whole. Repeated
-    with other cuts until PAIRS pairs of parts were seen.
+    with other cuts until PAIRS pairs of parts were seen. The values (repeats, cuts) of two second sets of one size lie
+    against the same parts of one first set, so that their difference has the difference's variance.
 
     Source: subsampling with the rate 1/n, Politis, Romano & Wolf (1999), chapter 3.
     """
     random = np.random.default_rng(seed)
     cuts = min(max(2, math.ceil(max(len(x), len(y)) / PART)), min(len(x), len(y)) // SMALLEST_PART)
-    both, given_first = [], []
+    both, given_first, of_parts = [], [], []
     for _ in range(math.ceil(PAIRS / cuts)):
         first, second = ([z[rows] for rows in np.array_split(random.permutation(len(z)), cuts)] for z in (x, y))
         turned = (second, [*second[1:], second[0]])
         values = np.array([[statistic(a, b) for a, b in zip(first, other, strict=True)] for other in turned])
         both.append(values.var(axis=1, ddof=1).mean())
         given_first.append(np.square(values[0] - values[1]).mean() / 2)
-    return float(np.mean(both)) / cuts, float(np.mean(given_first)) / cuts
+        of_parts.append(values[0])
+    return float(np.mean(both)) / cuts, float(np.mean(given_first)) / cuts, np.array(of_parts)
 
 
-def share_of_parts(share: float, both: float, given_first: float, most: int, **rest: Any) -> Estimate:
+def variance_of_parts(values: NDArray[Any]) -> float:
+    """Variance of the whole's statistic from those of its parts, (repeats, cuts)."""
+    return float(values.astype(np.float64).var(axis=1, ddof=1).mean()) / values.shape[1]
+
+
+def share_of_parts(
+    share: float, both: float, given_first: float, of_parts: NDArray[Any], most: int, **rest: Any
+) -> Estimate:
     """A share with Wilson's interval for as many independent trials (at most `most`) as have the variance `both`."""
     spread = share * (1 - share)
     trials = most if both * most <= spread or spread == 0 else max(1.0, spread / both)
-    found = share_estimate(share, trials, "over real and generated images", **rest)
+    found = share_estimate(share, trials, "over real and generated images", of_parts=of_parts, **rest)
     part = math.sqrt(min(1.0, given_first / both)) if both > 0 else 1.0
     return replace(found, std_error_generated=(found.std_error or 0.0) * part)

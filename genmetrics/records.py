@@ -7,18 +7,26 @@ that a report needs.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import io
 import json
 import math
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genmetrics._checks import DataError, unknown_name
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 SCHEMA_VERSION = 1
+RECORD, PAIRED = "record.json", "paired.npz"  # the files of a record's folder
+BESIDE = ("of_reference", "of_parts")  # of a score: what stands in PAIRED, not in the JSON
+DIGEST = "record_sha256"  # of the record that PAIRED belongs to
 Z95 = 1.959963984540054  # standard normal quantile of 0.975
 
 
@@ -28,6 +36,9 @@ class Estimate:
 
     `std_error` is that of the whole estimate; `std_error_generated` is the part that comes from drawing the
     generated images alone, the reference held fixed. None where no interval is offered: `interval` then says why.
+    `of_reference`, (2, n), is how far the weight of each reference image moves the value, as seen with either of two
+    halves of the generated images: the variance over the n images, over n, is the part that drawing these brings. Of
+    neighbour metrics `of_parts`, (cuts, parts), has the value of each part of the sets, cut again and again.
     """
 
     value: float
@@ -39,6 +50,8 @@ class Estimate:
     options: dict[str, Any] = field(default_factory=dict)  # the choices that belong into the signature
     details: dict[str, Any] = field(default_factory=dict)  # JSON values; per-class tables and the like
     notes: tuple[str, ...] = ()  # warnings about this number
+    of_reference: NDArray[Any] | None = field(default=None, compare=False, repr=False)
+    of_parts: NDArray[Any] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def bare(cls, value: float, why: str = "intervals were switched off", **rest: Any) -> Estimate:
@@ -90,6 +103,8 @@ class Score:
     notes: tuple[str, ...] = ()
     baseline: dict[str, Any] | None = None  # the same number for real images in the samples' place: value, low, ...
     summary: str = ""  # one line: what the number tells
+    of_reference: NDArray[Any] | None = field(default=None, compare=False, repr=False)  # `Estimate`'s; not in the JSON
+    of_parts: NDArray[Any] | None = field(default=None, compare=False, repr=False)  # likewise
 
 
 @dataclass(frozen=True)
@@ -133,7 +148,8 @@ class Record:
         content = {
             f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("pictures", "scores")
         }
-        content["scores"] = [dataclasses.asdict(score) for score in self.scores]
+        fields = [f.name for f in dataclasses.fields(Score) if f.name not in BESIDE]
+        content["scores"] = [{name: getattr(score, name) for name in fields} for score in self.scores]
         content["warnings"] = list(self.warnings)
         return {"schema": content.pop("schema"), **content}
 
@@ -146,19 +162,30 @@ class Record:
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Record:
-        """Read a record from a file, or from JSON text.
+        """Read a record from a file, from the folder that holds its record.json, or from JSON text.
+
+        What `compare` pairs two records by comes with it where that lies beside the file (`paired.npz`).
 
         Raises:
-            DataError: not JSON, not a record, or of a schema this version does not read.
+            DataError: not JSON, not a record, or of a schema this version does not read; a folder without a record.
         """
         text = str(source)
-        where = "record"
-        if not text.lstrip().startswith("{"):
-            where = text
-            try:
-                text = Path(source).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise DataError(f"{where}: not a readable record ({error})") from None
+        if text.lstrip().startswith("{"):
+            return cls.parsed(text, "record")
+        path = record_file(Path(source))
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: not a readable record ({error})") from None
+        return with_paired(cls.parsed(text, str(path)), text, path.parent / PAIRED)
+
+    @classmethod
+    def parsed(cls, text: str, where: str) -> Record:
+        """The record that JSON text holds.
+
+        Raises:
+            DataError: as `from_json`; `where` names the text.
+        """
         try:
             content = json.loads(text)
         except (json.JSONDecodeError, RecursionError) as error:
@@ -175,6 +202,54 @@ class Record:
             raise DataError(f"{where}: not a genmetrics record ({error})") from None
 
 
+def record_file(path: Path) -> Path:
+    """The record.json of a folder; another path is itself.
+
+    Raises:
+        DataError: the folder has none.
+    """
+    if not path.is_dir():
+        return path
+    if not (path / RECORD).is_file():
+        raise DataError(f"{path}: no {RECORD} in this folder; `genmetrics score ... --out {path}` writes it")
+    return path / RECORD
+
+
+def files_of(record: Record) -> dict[str, bytes]:
+    """What is written of a record: its JSON, and what `compare` pairs two records by where there is any."""
+    import numpy as np
+
+    text = record.to_json()
+    held = {f"{score.metric}/{name}": getattr(score, name) for score in record.scores for name in BESIDE}
+    found = {name: values.astype(np.float32) for name, values in held.items() if values is not None}
+    if not found:
+        return {RECORD: text.encode()}
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **{DIGEST: np.array(digest_of(text))}, **found)
+    return {RECORD: text.encode(), PAIRED: file.getvalue()}
+
+
+def with_paired(record: Record, text: str, path: Path) -> Record:
+    """The record with what was written beside its text; without, if there is nothing, or that of another text."""
+    import zipfile
+
+    import numpy as np
+
+    try:
+        with np.load(io.BytesIO(path.read_bytes())) as file:
+            held = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return record
+    if str(held.pop(DIGEST, "")) != digest_of(text):
+        return record
+    scores = (replace(s, **{name: held.get(f"{s.metric}/{name}") for name in BESIDE}) for s in record.scores)
+    return replace(record, scores=tuple(scores))
+
+
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def check_types(record: Record) -> None:
     """The parts that comparing and reporting rely on.
 
@@ -184,6 +259,8 @@ def check_types(record: Record) -> None:
     if not all(isinstance(part, dict) for part in (record.inputs, record.extractor, record.environment)):
         raise TypeError("inputs, extractor and environment should be objects")
     for score in record.scores:
+        if any(getattr(score, name) is not None for name in BESIDE):
+            raise TypeError(f"{score.metric}: {' and '.join(BESIDE)} stand in {PAIRED}")
         for text in (score.metric, score.name, score.signature, score.better, score.interval):
             if not isinstance(text, str):
                 raise TypeError(f"{score.metric}: {text!r} should be a string")

@@ -26,7 +26,7 @@ def leaderboard() -> None:
 @click.option("--replace", is_flag=True, help="Take the place of this model's scores of equal signature.")
 @speaking_errors
 def add(records: tuple[Path, ...], board: Path, name: str | None, replace: bool) -> None:
-    """Put RECORDS (record.json files) on the board. All are checked before the first is added."""
+    """Put RECORDS (record.json files, or their folders) on the board. All are checked before the first is added."""
     from genmetrics.leaderboard import Leaderboard, check_digests
     from genmetrics.records import Record
 

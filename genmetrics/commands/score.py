@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 )
 @click.option("--images", type=click.IntRange(min=1), help="Take this many of the samples, drawn by --seed.")
 @network_options
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for record.json and report.html.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for report.html, record.json and what `compare` takes."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON, and nothing else, on stdout.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes every random choice.")
 @reading_options

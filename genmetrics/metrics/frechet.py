@@ -158,13 +158,13 @@ def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
         why = "the features are so large or so small that their fourth powers leave float64; scale them"
         return Estimate(value, interval=f"no interval: {why}", notes=notes)
     both = [frechet_influence(*pair)[1:] for pair in zip(halves_a, halves_b, strict=True)]
-    generated_alone = [frechet_influence(a, half)[2] for half in halves_b]
+    generated_alone = [frechet_influence(a, half)[1:] for half in halves_b]
     variance = second_order_corrected(
         variance_of_mean(of_real) + variance_of_mean(of_generated),
         np.mean([variance_of_mean(i) + variance_of_mean(j) for i, j in both]),
     )
     variance_generated = second_order_corrected(
-        variance_of_mean(of_generated), np.mean([variance_of_mean(j) for j in generated_alone])
+        variance_of_mean(of_generated), np.mean([variance_of_mean(j) for _, j in generated_alone])
     )
     return Estimate.log_normal(
         value,
@@ -172,6 +172,7 @@ def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
         std_error_generated=float(np.sqrt(variance_generated)),
         interval=f"for the expectation at n = {len(x)} real, {len(y)} generated",
         notes=notes,
+        of_reference=np.stack([i for i, _ in generated_alone]),
     )
 
 

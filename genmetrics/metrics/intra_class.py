@@ -98,10 +98,17 @@ def intra_class_estimate(
     def std_error(errors: list[float | None]) -> float:
         return float(np.linalg.norm([error or 0.0 for error in errors]) / len(errors))
 
+    named = np.array([str(label) for label in to_numpy(real_labels).tolist()])
+    of_reference = np.zeros((2, len(named)))
+    for name, each in found.items():  # n_c of n images, of weight 1 / classes: n / n_c / classes times their influence
+        assert each.of_reference is not None
+        own = named == name
+        of_reference[:, own] = each.of_reference * (len(named) / own.sum() / len(found))
     return Estimate.log_normal(
         value,
         std_error([each.std_error for each in found.values()]),
         std_error_generated=std_error([each.std_error_generated for each in found.values()]),
         interval="for the expectation at these numbers of images in each class",
+        of_reference=of_reference,
         **rest,
     )

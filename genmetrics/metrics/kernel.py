@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, as_features, blocks, one_of, positive, same_width
+from genmetrics.intervals import random_halves
 from genmetrics.records import Z95, Estimate
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # KID's protocol
@@ -105,6 +106,7 @@ class Sums:
     xx: NDArray[np.float64]  # (n,) sum over other x' of k(x, x')
     yy: NDArray[np.float64]  # (m,)
     xy: NDArray[np.float64]  # (n,) sum over y
+    xy_halves: NDArray[np.float64]  # (2, n) mean over either of two random halves of y
     yx: NDArray[np.float64]  # (m,) sum over x
     xx_squares: float  # sums of k^2 over the same pairs
     yy_squares: float
@@ -144,24 +146,35 @@ def kernel_of(kernel: str, degree: int, gamma: float | None, coef0: float, sigma
     return partial(polynomial_kernel, degree=degree, gamma=gamma, coef0=coef0)
 
 
-def sums_of(x: NDArray[Any], y: NDArray[Any], kernel: Kernel | None = None) -> Sums:
-    """All the sums the estimate and its variance need, in blocks of rows."""
+def sums_of(x: NDArray[Any], y: NDArray[Any], kernel: Kernel | None = None, seed: int = 0) -> Sums:
+    """All the sums the estimate and its variance need, in blocks of rows; `seed` of the halves."""
     k = polynomial_kernel if kernel is None else kernel
     x, y = x.astype(np.float64), y.astype(np.float64)
+    halves = np.zeros((len(y), 2))
+    for column, rows in enumerate(random_halves(len(y), seed)):
+        halves[rows, column] = 1 / len(rows)
     with np.errstate(over="ignore", invalid="ignore"):
-        xx, _, xx_squares, of_x = kernel_sums(x, x, k, skip_diagonal=True)
-        yy, _, yy_squares, of_y = kernel_sums(y, y, k, skip_diagonal=True)
-        xy, yx, xy_squares, _ = kernel_sums(x, y, k)
+        xx, _, xx_squares, of_x, _ = kernel_sums(x, x, k, skip_diagonal=True)
+        yy, _, yy_squares, of_y, _ = kernel_sums(y, y, k, skip_diagonal=True)
+        xy, yx, xy_squares, _, xy_halves = kernel_sums(x, y, k, weights=halves)
     if not np.isfinite([xx_squares, yy_squares, xy_squares]).all():
         raise DataError("the features are so large that powers of their kernel overflow float64; scale them down")
-    return Sums(xx, yy, xy, yx, xx_squares, yy_squares, xy_squares, (of_x, of_y))
+    return Sums(xx, yy, xy, xy_halves.T, yx, xx_squares, yy_squares, xy_squares, (of_x, of_y))
 
 
 def kernel_sums(
-    x: NDArray[np.float64], y: NDArray[np.float64], kernel: Kernel, *, skip_diagonal: bool = False
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
-    """Row sums, column sums, sum of squares of k(x_i, y_j), and what the diagonal held; a block of rows at a time."""
-    rows, columns, squares, skipped = [], np.zeros(len(y)), 0.0, 0.0
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    kernel: Kernel,
+    *,
+    skip_diagonal: bool = False,
+    weights: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float, NDArray[np.float64]]:
+    """Row sums, column sums, sum of squares of k(x_i, y_j), what the diagonal held, and row sums weighted by (m, w).
+
+    A block of rows at a time.
+    """
+    rows, columns, squares, skipped, weighted = [], np.zeros(len(y)), 0.0, 0.0, []
     start = 0
     for block in blocks(x, max(1, 4_000_000 // len(y))):
         k = kernel(block, y)
@@ -171,9 +184,10 @@ def kernel_sums(
             k[diagonal] = 0
         rows.append(k.sum(axis=1))
         columns += k.sum(axis=0)
+        weighted.append(k[:, :0] if weights is None else k @ weights)
         squares += float(np.einsum("ij,ij->", k, k))
         start += len(block)
-    return np.concatenate(rows), columns, squares, skipped
+    return np.concatenate(rows), columns, squares, skipped, np.concatenate(weighted)
 
 
 def polynomial_kernel(
@@ -261,14 +275,14 @@ def kernel_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool
     result = kernel_distance(x, y, subsets=SUBSETS if enough else None, seed=seed)
     options = {"subsets": f"{SUBSETS}x{SUBSET_SIZE}", "seed": seed} if enough else {"subsets": "all-pairs"}
     why = no_interval(x, y, intervals)
-    return estimated(result, None if why else sums_of(x, y), options, why)
+    return estimated(result, None if why else sums_of(x, y, seed=seed), options, why)
 
 
 def rbf_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """All pairs, unbiased, with CMMD's Gaussian kernel."""
     x, y = as_features(real, "real", at_least=2), as_features(generated, "generated", at_least=2)
     same_width(x.shape[1], y.shape[1])
-    sums = sums_of(x, y, partial(gaussian_kernel, sigma=SIGMA))
+    sums = sums_of(x, y, partial(gaussian_kernel, sigma=SIGMA), seed)
     options = {"sigma": SIGMA, "subsets": "all-pairs"}
     return estimated(KernelDistance(sums.mmd2, None), sums, options, no_interval(x, y, intervals))
 
@@ -298,4 +312,5 @@ def estimated(result: KernelDistance, sums: Sums | None, options: dict[str, Any]
         interval="for the distance of the two distributions",
         options=options,
         details=details,
+        of_reference=2 * (sums.xx / (len(sums.xx) - 1) - sums.xy_halves),
     )

@@ -7,7 +7,8 @@ One pass over the pairs serves all of these metrics (`kernels.close_pairs`); dis
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -179,13 +180,24 @@ def recall_estimate(
 ) -> Estimate:
     """Recall, with Wilson's interval over the real images; the generated balls stand fixed.
 
-    No standard error over the generated images is offered: all their balls would move.
+    How far their moving would change it is measured on parts of the sets: the standard error over generated images.
     """
     inside, options = recall_terms(real, generated, k), {"k": k}
     if not intervals:
         return Estimate.bare(float(inside.mean()), options=options)
     given = "over real images, conditional on the generated set"
-    return share_estimate(float(inside.mean()), len(inside), given, options=options)
+    found = share_estimate(float(inside.mean()), len(inside), given, options=options)
+    x, y = checked(real, generated, k)
+    if min(len(x), len(y)) < AT_LEAST:
+        return found
+    _, given_real, of_parts = variances_of_parts(x, y, partial(recall_of_part, k=k), seed)
+    return replace(found, std_error_generated=math.sqrt(given_real), of_parts=of_parts)
+
+
+def recall_of_part(x: NDArray[Any], y: NDArray[Any], k: int) -> float:
+    """Recall of a part of the sets, all its pairs held."""
+    kth = np.partition(all_squares(y, y), k, axis=1)[:, k]  # the nearest of all is itself
+    return float((all_squares(x, y) <= kth).any(axis=1).mean())
 
 
 def density_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
@@ -224,8 +236,7 @@ def coverage_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bo
     if not intervals or min(len(x), len(y)) < AT_LEAST:
         few = f"parts of {min(len(x), len(y))} images are too few to see how coverage varies"
         return Estimate.bare(value, few if intervals else "intervals were switched off", options=options)
-    both, given_real = variances_of_parts(x, y, coverage_of_part, seed)
-    return share_of_parts(value, both, given_real, len(x), options=options)
+    return share_of_parts(value, *variances_of_parts(x, y, coverage_of_part, seed), len(x), options=options)
 
 
 def coverage_of_part(x: NDArray[Any], y: NDArray[Any]) -> float:

@@ -6,7 +6,7 @@ They see copies in the feature space given: of pixels, exact copies; of a networ
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,7 @@ class CtScore:
     dropped: int  # cells with too few images
     std_error: float  # the training set and its cells standing fixed
     std_error_generated: float  # the test set standing fixed too
+    of_test: NDArray[np.float64] = field(compare=False, repr=False)  # influence of each test image (n,)
 
 
 def ct_score(
@@ -242,7 +243,8 @@ def combined(
     variance = [len(x) * float(x.var(ddof=1)) if len(x) > 1 else 0.0 for x in (of_test, of_generated)]
     z = [found[c].z if c in found else None for c in range(cells)]
     listed = tuple(Cell(int(a), int(b), int(c), each) for a, b, c, each in zip(*numbers, z, strict=True))
-    return CtScore(value, listed, cells - len(kept), math.sqrt(sum(variance)), math.sqrt(variance[1]))
+    of_both = math.sqrt(sum(variance)), math.sqrt(variance[1])
+    return CtScore(value, listed, cells - len(kept), *of_both, len(test) * of_test)
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,4 +316,5 @@ def ct_score_estimate(train: Any, real: Any, generated: Any, *, seed: int = 0, i
         options=options,
         details=details,
         notes=notes,
+        of_reference=np.stack([result.of_test] * 2),  # ranks: what the samples' noise adds is of order 1 / n^2
     )

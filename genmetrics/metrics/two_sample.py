@@ -152,8 +152,8 @@ def two_sample_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: 
     if min(len(x), len(y)) < AT_LEAST:
         why = f"parts of {min(len(x), len(y))} images are too few to see how the accuracy varies"
         return Estimate.bare(value, why, options=options, details=details)
-    both, given_real = variances_of_parts(x, y, nearest_accuracy, seed)
-    return share_of_parts(value, both, given_real, len(x) + len(y), options=options, details=details)
+    parts = variances_of_parts(x, y, nearest_accuracy, seed)
+    return share_of_parts(value, *parts, len(x) + len(y), options=options, details=details)
 
 
 def nearest_accuracy(x: NDArray[Any], y: NDArray[Any]) -> float:

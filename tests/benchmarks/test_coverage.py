@@ -60,18 +60,50 @@ def test_coverage_is_92_to_98_percent_but_for_the_simulations_noise_or_the_docs_
 
 def test_the_docs_have_the_table_of_these_results(study):
     _, coverage = study
-    assert coverage.table(list(coverage.read().values())) in coverage.PAGE.read_text()
+    for of in coverage.PLACES.values():
+        assert coverage.table([row for row in coverage.read().values() if row["of"] == of]) in coverage.PAGE.read_text()
+
+
+def test_no_verdict_is_wrong_more_often_than_2_5_percent_but_for_the_simulations_noise(study):
+    _, coverage = study
+    rows = [row for row in coverage.read().values() if row["of"] == "difference"]
+    compared = [row for row in rows if METRICS[row["metric"]].better in ("lower", "higher")]
+    assert {row["truth"] for row in compared} == {"symmetry", "mean"}
+    for name in {row["metric"] for row in compared}:
+        alike, wrong, _ = coverage.verdicts_in_words([row for row in compared if row["metric"] == name])
+        assert "**" not in alike + wrong, (name, alike, wrong)
+
+
+def test_compare_was_tried_at_0_and_away_from_it_for_all_that_it_compares(study):
+    """A metric whose estimate has a standard error over the generated images is compared, or shares another's rows."""
+    _, coverage = study
+    tried = {row["metric"] for row in coverage.read().values() if row["of"] == "difference"}
+    estimates = {METRICS[name].estimate for name in tried}
+    shared = {
+        "kernel-rbf": "kernel",
+        "rke": "vendi",
+        "frechet-infinity": "frechet",
+        "inception-score-infinity": "inception-score",
+    }
+    for name, metric in METRICS.items():
+        if metric.estimate in estimates or metric.needs == ("generated.images",) or shared.get(name) in tried:
+            continue
+        assert metric.compute()(*given(metric.needs)).std_error_generated is None, name
 
 
 # how they are made
 
 
-def mean_of(sides, errors=1.0):
-    """The mean of all numbers given, its interval made of so many true standard errors."""
+def mean_of(sides, errors=1.0, pair=False):
+    """The mean of all numbers given, its interval made of so many true standard errors; the first set moves it."""
 
     def estimate(*arrays):
         x = np.concatenate(arrays)
-        return Estimate.normal(float(x.mean()), errors / np.sqrt(x.size), std_error_generated=1 / np.sqrt(x.size))
+        moves = np.stack([arrays[0].ravel() / 2] * 2) if pair else None
+        generated = np.sqrt(arrays[-1].size) / x.size
+        return Estimate.normal(
+            float(x.mean()), errors / np.sqrt(x.size), std_error_generated=generated, of_reference=moves
+        )
 
     return estimate
 
@@ -80,7 +112,7 @@ class Noise:
     name, whole = "noise", 0
 
     def draw(self, side, situation, random, n):
-        return {"features": random.normal(size=(n, 1))}
+        return {"features": random.normal(size=(n, 1)) + (side == "generated" and situation == "apart")}
 
 
 @pytest.fixture
@@ -88,10 +120,11 @@ def tried(study, monkeypatch):
     """Measure a mean of features (n, 1)."""
     cases, coverage = study
 
-    def measure(errors=1.0, held=(), of="value", repetitions=2000):
+    def measure(errors=1.0, held=(), of="value", repetitions=2000, other="null", between=()):
         needs = ("real.features", "generated.features")
-        monkeypatch.setitem(cases.STUDIES, "mean", cases.Study(needs, mean_of(needs, errors), held))
-        return coverage.measured(cases.Case("mean", Noise(), "null", 8, repetitions, of))
+        estimate = mean_of(needs, errors, pair=of == "difference" and not between)
+        monkeypatch.setitem(cases.STUDIES, "mean", cases.Study(needs, estimate, held, held_between=between))
+        return coverage.measured(cases.Case("mean", Noise(), "null", 8, repetitions, of, other))
 
     return measure
 
@@ -110,10 +143,36 @@ def test_what_is_held_fixed_does_not_vary(tried):
     assert (everything["held_fixed"], half["held_fixed"]) == ("", "real")
 
 
-def test_a_difference_is_of_two_sets_of_samples_against_one_reference(tried):
-    found = tried(of="difference")
+@pytest.mark.parametrize("between", [(), ("real",)])
+def test_a_difference_is_of_two_sets_of_samples_against_one_reference(tried, between):
+    """Drawn anew or not, it is the same on both sides."""
+    found = tried(of="difference", between=between)
     assert float(found["sd"]) == pytest.approx(np.sqrt(2) * np.sqrt(8) / 16, rel=0.1)
-    assert found["held_fixed"] == "real"
+    assert float(found["mean_std_error"]) == pytest.approx(np.sqrt(2) * np.sqrt(8) / 16, rel=0.01)
+    assert (found["held_fixed"], found["truth"], found["value"]) == (" and ".join(between), "symmetry", "0")
+    assert float(found["coverage_percent"]) == pytest.approx(95.0, abs=2.0)
+    verdicts = int(found["a_better"]) + int(found["b_better"])
+    assert verdicts == int(found["too_low"]) + int(found["too_high"]) == pytest.approx(100, abs=40)
+
+
+def test_a_difference_away_from_0_has_its_truth_and_its_verdicts(tried):
+    """-1/2 at a standard error of 1/4: a is better with probability Phi(2 - 1.96), here where lower is better."""
+    found = tried(of="difference", other="apart")
+    assert float(found["value"]) == pytest.approx(-0.5, abs=0.03)
+    assert int(found["a_better"]) / 2000 == pytest.approx(0.516, abs=0.045)
+    assert int(found["b_better"]) == 0
+
+
+def test_verdicts_are_told_as_none_wrong_and_right(study):
+    _, coverage = study
+    rest = {"repetitions": "400", "metric": "frechet"}
+    alike = {**rest, "truth": "symmetry", "value": "0", "a_better": "8", "b_better": "4"}
+    lower = {**rest, "truth": "mean", "value": "-3", "a_better": "200", "b_better": "2"}
+    higher = {**rest, "truth": "mean", "value": "3", "a_better": "40", "b_better": "300"}
+    assert coverage.verdicts_in_words([alike, lower]) == ["2.0%", "0.5%", "50.0%"]
+    assert coverage.verdicts_in_words([alike, lower, higher]) == ["2.0%", "**10.0%**", "50.0 to 75.0%"]
+    turned = {**lower, "metric": "precision"}
+    assert coverage.verdicts_in_words([{**alike, "metric": "precision"}, turned])[1] == "**50.0%**"
 
 
 def test_a_metric_that_offers_no_interval_is_no_case(study, monkeypatch):

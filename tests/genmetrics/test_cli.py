@@ -14,6 +14,7 @@ from image_files import save_pngs
 from PIL import Image
 
 from genmetrics.cli import COMMANDS, main
+from genmetrics.comparison import CONDITIONAL, PAIRED
 from genmetrics.digits import splits
 
 
@@ -83,9 +84,23 @@ def test_compare_tells_which_set_is_better(sets, tmp_path):
     score(sets, "--out", tmp_path / "a")
     score(sets, "--out", tmp_path / "b", samples=tmp_path / "noise")
     result = run("compare", tmp_path / "a" / "record.json", tmp_path / "b" / "record.json", "--json")
-    verdicts = {row["metric"]: row["verdict"] for row in json.loads(result.stdout)}
-    assert verdicts["frechet"] == verdicts["kernel"] == "a is better"
-    assert verdicts["ms-ssim"] == "not comparable"  # one set has labels, the other has none
+    rows = {row["metric"]: row for row in json.loads(result.stdout)}
+    assert {rows[name]["verdict"] for name in ("frechet", "kernel", "ddm")} == {"a is better"}
+    assert {rows[name]["reason"] for name in ("frechet", "kernel", "ddm")} == {PAIRED}
+    assert rows["ms-ssim"]["verdict"] == "not comparable"  # one set has labels, the other has none
+    of_folders = run("compare", tmp_path / "a", tmp_path / "b", "--json")
+    assert of_folders.stdout == result.stdout
+    for name in "ab":
+        (tmp_path / name / "paired.npz").unlink()
+    rows = {row["metric"]: row for row in json.loads(run("compare", tmp_path / "a", tmp_path / "b", "--json").stdout)}
+    assert {rows[name]["reason"] for name in ("frechet", "kernel", "ddm")} == {CONDITIONAL}
+    said = run("compare", tmp_path / "a", tmp_path / "b").stdout
+    assert CONDITIONAL in " ".join(said.split())
+
+
+def test_compare_of_a_folder_without_a_record_says_what_would_write_one(sets, tmp_path):
+    (tmp_path / "empty").mkdir()
+    refused(run("compare", tmp_path / "empty", tmp_path / "empty"), "no record.json in this folder; `genmetrics score")
 
 
 # --- bad input: one sentence, the right status, nothing lost and nothing half-written

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from genmetrics._checks import DataError
-from genmetrics.comparison import compare, difference, differing_parts
+from genmetrics.comparison import CONDITIONAL, INDEPENDENT, PAIRED, compare, difference, differing_parts
+from genmetrics.metrics.frechet import frechet_estimate
 from genmetrics.metrics.kernel import kernel_estimate
 from genmetrics.records import Record, Score
 
@@ -50,7 +51,8 @@ def test_the_verdict_goes_by_direction_and_interval(better, a, b, verdict):
     found = difference(score(a, better=better), score(b, better=better))
     assert found.verdict == verdict
     assert found.value == a - b
-    assert found.reason == "conditional on the reference"
+    unsure = "; not sure which is better" if better == "" else ""
+    assert found.reason == "over both sets of samples, conditional on the reference" + unsure
 
 
 def test_the_interval_adds_the_squares_of_both_errors_over_generated_images():
@@ -129,6 +131,77 @@ def test_the_interval_holds_the_difference_as_often_as_it_says():
     assert not any(math.isnan(pair.value) for pair in pairs)
 
 
+def influences(*rows):
+    return np.array([rows, rows], np.float64)
+
+
+def paired(value, of_reference, **rest):
+    return dataclasses.replace(score(value, **rest), of_reference=of_reference)
+
+
+def test_paired_on_the_reference_the_variance_of_the_influences_difference_is_added():
+    """3^2 + 4^2 of the samples, and var(2, -2, 0) / 3 = 4/3 of the reference images."""
+    a, b = paired(20.0, influences(3.0, -2.0, 5.0), error=3.0), paired(10.0, influences(1.0, 0.0, 5.0), error=4.0)
+    found = difference(a, b)
+    assert found.high - found.value == pytest.approx(1.959964 * math.sqrt(25 + 4 / 3), rel=1e-6)
+    assert found.reason == PAIRED
+
+
+def test_reference_images_that_move_both_values_alike_add_nothing():
+    found = difference(paired(20.0, influences(3.0, -9.0, 5.0)), paired(10.0, influences(4.0, -8.0, 6.0)))
+    assert found.high - found.value == pytest.approx(1.959964 * math.sqrt(2), rel=1e-6)
+
+
+@pytest.mark.parametrize("other", [None, influences(1.0, 2.0)])
+def test_without_influences_of_the_same_images_on_both_sides_it_is_conditional_on_them(other):
+    found = difference(paired(20.0, influences(3.0, -9.0, 5.0)), paired(10.0, other))
+    assert found.high - found.value == pytest.approx(1.959964 * math.sqrt(2), rel=1e-6)
+    assert found.reason == CONDITIONAL
+
+
+def test_a_value_of_the_samples_alone_depends_on_no_reference():
+    found = difference(score(1.0, signature="is|n:9|revision:1"), score(2.0, signature="is|n:9|revision:1"))
+    assert found.reason == INDEPENDENT
+
+
+def test_an_interval_that_holds_the_training_set_fixed_still_says_so():
+    scores = [
+        dataclasses.replace(paired(x, influences(0.0, 1.0)), interval="..., conditional on the training set")
+        for x in (1.0, 2.0)
+    ]
+    assert difference(*scores).reason == f"{PAIRED}; conditional on the training set"
+
+
+def test_parts_against_the_same_parts_of_the_reference_give_the_variance_of_the_difference():
+    """Parts' differences 8, 0 and 0, 4: variances 32 and 8, of whose mean two parts make half: 10."""
+    a, b = (
+        dataclasses.replace(score(x), of_parts=np.array(p))
+        for x, p in ((20.0, [[9.0, 1], [2, 7]]), (0.0, [[1.0, 1], [2, 3]]))
+    )
+    found = difference(a, b)
+    assert found.high - found.value == pytest.approx(1.959964 * math.sqrt(10), rel=1e-6)
+    assert found.reason == PAIRED
+    sure = [dataclasses.replace(each, std_error_generated=3.0) for each in (a, b)]
+    assert difference(*sure).high - 20 == pytest.approx(1.959964 * math.sqrt(18), rel=1e-6)  # the samples' own
+
+
+def test_drawn_anew_the_reference_is_covered_by_the_paired_interval_and_not_by_the_conditional_one():
+    """Samples on either side of real images: where these lie by chance moves one distance up, the other down."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(300):
+        real, near, far = (rng.normal(size=(60, 3)) + shift for shift in (0.0, 0.5, -0.5))
+        scores = [
+            dataclasses.replace(score(e.value, e.std_error_generated), of_reference=e.of_reference)
+            for e in (frechet_estimate(real, near), frechet_estimate(real, far))
+        ]
+        alone = [dataclasses.replace(each, of_reference=None) for each in scores]
+        found.append([pair.low <= 0 <= pair.high for pair in (difference(*scores), difference(*alone))])
+    both, conditional = np.mean(found, axis=0)
+    assert both == pytest.approx(0.95, abs=0.05)  # 4 binomial errors
+    assert conditional < 0.87
+
+
 def test_a_difference_is_a_value_that_can_be_replaced():
     found = difference(score(1.0), score(2.0))
     assert dataclasses.replace(found, metric="x").metric == "x"
@@ -147,3 +220,36 @@ def test_closer_to_real_goes_by_the_baseline(a, b, real, verdict):
     baseline = None if real is None else {"value": real}
     scores = [dataclasses.replace(score(x, better="closer to real"), baseline=baseline) for x in (a, b)]
     assert difference(*scores).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "reach", "verdict"),
+    [
+        (4.0, 12.0, 0.9, "a is better"),  # 2 below and 6 above: 4 apart, the baseline counts twice
+        (4.0, 12.0, 3.0, "cannot tell"),
+        (7.0, 12.0, 3.0, "a is better"),  # both above: the baseline cancels, but for where the middle lies
+        (1.0, 6.0, None, "b is better"),
+    ],
+)
+def test_closer_to_real_on_either_side_of_the_baseline_counts_its_error_twice(a, b, reach, verdict):
+    baseline = {"value": 6.0, "low": None, "high": None}
+    if reach is not None:
+        baseline |= {"low": 6.0 - reach, "high": 6.0 + reach}
+    scores = [dataclasses.replace(score(x, 0.5, better="closer to real"), baseline=baseline) for x in (a, b)]
+    found = difference(*scores)
+    assert found.verdict == verdict
+    assert ("not sure" in found.reason) == (verdict == "cannot tell")
+
+
+def test_the_closer_set_is_told_wrongly_in_less_than_5_percent():
+    """Two sets as far from real data, on either side, the baseline as uncertain as they: nominal 5%."""
+    rng = np.random.default_rng(2)
+    told = 0
+    for _ in range(1000):
+        real = rng.normal()
+        baseline = {"value": real, "low": real - 1.96, "high": real + 1.96}
+        a, b = (
+            dataclasses.replace(score(x, better="closer to real"), baseline=baseline) for x in rng.normal((-8.0, 8.0))
+        )
+        told += difference(a, b).verdict != "cannot tell"
+    assert 20 < told < 80

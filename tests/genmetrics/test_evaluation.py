@@ -247,6 +247,18 @@ def test_the_report_folder_holds_exactly_the_record_and_the_report(digits, tmp_p
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["record.json", "report.html"]
 
 
+def test_with_intervals_it_holds_what_compare_pairs_by_and_a_folder_is_read_as_its_record(digits, tmp_path):
+    made = gm.evaluate(digits.test.images, digits.held_out.images, extractor="pixels", out=tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["paired.npz", "record.json", "report.html"]
+    read = gm.Record.from_json(tmp_path / "out")
+    assert read == made
+    assert {score.metric for score in read if score.of_reference is not None} == {"frechet", "kernel", "ddm"}
+    for score in read:
+        if score.of_reference is not None:
+            assert score.of_reference.shape == (2, len(digits.test.images))
+            assert score.of_reference == pytest.approx(made[score.metric].of_reference, rel=1e-6)
+
+
 def test_pictures_show_samples_real_images_neighbours_and_plots(record):
     assert [picture.title for picture in record.pictures][:3] == [
         "Generated images",

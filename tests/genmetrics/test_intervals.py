@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from genmetrics.intervals import student, wilson
+from genmetrics.intervals import paired_variance, random_halves, student, variance_of_parts, variances_of_parts, wilson
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30).filter(lambda x: np.std(x) > 1e-6))
@@ -48,3 +48,49 @@ def test_a_shares_interval_covers_92_percent_whatever_the_share(n):
     for share in np.geomspace(0.01 / n, 0.5, 400):
         inside = (ends[:, 0] <= share) & (share <= ends[:, 1])
         assert stats.binom.pmf(np.arange(n + 1), n, share) @ inside > 0.92, share
+
+
+def test_the_paired_variance_is_that_of_the_mean_of_the_differences():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 1, 30)).repeat(2, axis=1)
+    assert paired_variance(a, b) == pytest.approx(np.var(a[0] - b[0], ddof=1) / 30, rel=1e-12)
+    assert paired_variance(a, a) == 0
+    assert paired_variance(a + 7, b) == pytest.approx(paired_variance(a, b), rel=1e-12)
+
+
+def test_halves_that_disagree_bring_no_negative_variance():
+    assert paired_variance(np.array([[1.0, -1.0], [-1.0, 1.0]]), np.zeros((2, 2))) == 0
+
+
+def test_with_the_samples_variance_it_makes_that_of_the_difference():
+    """x.a - x.b of means: with E x = 0 all variance is of the products, and half-weight influences count it once.
+
+    An influence of whole sets of samples would count it twice: 1.41 times the spread instead of 1.
+    """
+    rng = np.random.default_rng(1)
+    values, claimed, twice = [], [], []
+    for _ in range(2000):
+        x, a, b = rng.normal(size=(3, 40))
+        halves = [np.stack([x * s[rows].mean() for rows in random_halves(40, 0)]) for s in (a, b)]
+        given_x = x.mean() ** 2 * (a.var(ddof=1) + b.var(ddof=1)) / 40
+        values.append(x.mean() * (a.mean() - b.mean()))
+        first, second = halves[0] - halves[1]
+        claimed.append(given_x + np.cov(first, second)[0, 1] / 40)  # not kept above 0: without bias
+        twice.append(given_x + np.var(x * (a.mean() - b.mean()), ddof=1) / 40)
+    assert np.mean(claimed) == pytest.approx(np.var(values), rel=0.2)
+    assert np.mean(twice) == pytest.approx(2 * np.var(values), rel=0.2)
+
+
+def test_the_variance_of_parts_is_less_by_their_number():
+    assert variance_of_parts(np.array([[1.0, 3.0], [4.0, 4.0]])) == 0.5  # mean of 2 and 0, over 2
+
+
+def test_parts_of_two_second_sets_lie_against_the_same_parts_of_the_first():
+    rng = np.random.default_rng(2)
+    x, y, z = rng.normal(size=(3, 90, 2))
+    seen = [variances_of_parts(x, each, lambda a, b: float(a.sum()), seed=3)[2] for each in (y, z)]
+    assert np.array_equal(*seen)
+    assert np.ptp(seen[0]) > 0
+    both, _, values = variances_of_parts(x, y, lambda a, b: float(a.mean() - b.mean()), seed=3)
+    assert values.shape == (20, 2)
+    assert both == pytest.approx(np.var(values, axis=1, ddof=1).mean() / 2, rel=0.35)  # the other order of parts too

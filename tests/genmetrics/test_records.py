@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import norm
 
 from genmetrics._checks import DataError
-from genmetrics.records import SCHEMA_VERSION, Z95, Estimate, Picture, Record, Score, write_atomically
+from genmetrics.records import SCHEMA_VERSION, Z95, Estimate, Picture, Record, Score, files_of, write_atomically
 
 SCORE = Score(
     metric="frechet",
@@ -101,6 +101,7 @@ def test_nan_and_inf_are_never_written(value, tmp_path):
         (lambda c: c.pop("seed"), "not a genmetrics record.*seed"),
         (lambda c: c.update(extra=1), "not a genmetrics record.*extra"),
         (lambda c: c["scores"][0].pop("value"), "not a genmetrics record.*value"),
+        (lambda c: c["scores"][0].update(of_parts=[[1.0]]), "not a genmetrics record.*stand in paired.npz"),
         (lambda c: c.update(scores=["x"]), "not a genmetrics record"),
         (lambda c: c.update(scores=None), "not a genmetrics record"),
     ],
@@ -190,3 +191,48 @@ def test_a_log_normal_interval_is_symmetric_in_the_logarithm():
 
 def test_a_log_normal_interval_of_a_value_smaller_than_its_error_starts_at_zero():
     assert (Estimate.log_normal(0.0, 0.0).low, Estimate.log_normal(0.1, 0.2).low) == (0.0, 0.0)
+
+
+def with_arrays():
+    """The record with what `compare` pairs by, in a folder's files."""
+    influence, parts = np.arange(6.0).reshape(2, 3), np.ones((4, 2))
+    scores = (dataclasses.replace(RECORD.scores[0], of_reference=influence, of_parts=parts), RECORD.scores[1])
+    return dataclasses.replace(RECORD, scores=scores)
+
+
+def written(folder, record):
+    folder.mkdir()
+    for name, content in files_of(record).items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def test_what_compare_pairs_by_lies_beside_the_json_and_comes_back(tmp_path):
+    folder = written(tmp_path / "out", with_arrays())
+    assert (folder / "record.json").read_text(encoding="utf-8") == RECORD.to_json()
+    for source in (folder, str(folder), folder / "record.json"):
+        read = Record.from_json(source)
+        assert read == RECORD
+        assert np.array_equal(read.scores[0].of_reference, with_arrays().scores[0].of_reference)
+        assert np.array_equal(read.scores[0].of_parts, with_arrays().scores[0].of_parts)
+        assert read.scores[1].of_reference is read.scores[1].of_parts is None
+
+
+def test_a_record_without_any_is_one_file():
+    assert files_of(RECORD) == {"record.json": RECORD.to_json().encode()}
+
+
+@pytest.mark.parametrize("damage", ["another record", "no archive", "half of it"])
+def test_what_belongs_to_another_record_or_is_damaged_is_left_alone(damage, tmp_path):
+    folder = written(tmp_path / "out", with_arrays())
+    if damage == "another record":
+        dataclasses.replace(RECORD, seed=4).to_json(folder / "record.json")
+    else:
+        whole = (folder / "paired.npz").read_bytes()
+        (folder / "paired.npz").write_bytes(b"text" if damage == "no archive" else whole[: len(whole) // 2])
+    assert Record.from_json(folder).scores[0].of_reference is None
+
+
+def test_a_folder_without_a_record_is_refused_with_what_would_write_one(tmp_path):
+    with pytest.raises(DataError, match=r"no record\.json in this folder; `genmetrics score"):
+        Record.from_json(tmp_path)

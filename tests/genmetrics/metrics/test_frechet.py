@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from genmetrics._checks import DataError
 from genmetrics.extractors import find_extractor
 from genmetrics.features import features_of
-from genmetrics.intervals import second_order_corrected
+from genmetrics.intervals import random_halves, second_order_corrected
 from genmetrics.metrics import frechet as module
 from genmetrics.metrics.frechet import (
     FEWEST_FOR_INTERVAL,
@@ -514,6 +514,18 @@ def test_the_standard_error_over_generated_images_is_the_spread_with_the_real_on
     spread = np.std([estimate.value for estimate in found])
     error = np.sqrt(np.mean([estimate.std_error_generated**2 for estimate in found]))
     assert error == pytest.approx(spread, rel=0.21)
+
+
+def test_the_influence_of_a_real_image_is_the_derivative_in_its_weight_seen_with_either_half_of_the_samples():
+    """An image put in a second time, less its mean effect: weights move by 1 / (n + 1)."""
+    real, generated = sample(400, 3, 21), sample(60, 3, 22, shift=2.0)
+    estimate = frechet_estimate(real, generated, seed=5)
+    for rows, found in zip(random_halves(60, 6), estimate.of_reference, strict=True):
+        y = generated[rows]
+        before = frechet_distance(real, y)
+        moved = np.array([frechet_distance(np.vstack([real, real[i]]), y) - before for i in range(40)]) * 401
+        assert np.corrcoef(moved, found[:40])[0, 1] > 0.999
+        assert np.ptp(moved) == pytest.approx(np.ptp(found[:40]), rel=0.03)
 
 
 def test_the_interval_is_1_96_standard_errors_of_the_logarithm():

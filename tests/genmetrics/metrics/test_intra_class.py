@@ -56,3 +56,13 @@ def test_a_class_that_one_side_lacks_is_refused_with_its_name():
         intra_class_frechet_distance(x, y[of_y < 2], of_x, of_y[of_y < 2])
     with pytest.raises(DataError, match=r"labels of shape \(3,\) for 45 images"):
         intra_class_frechet_distance(x, y, of_x, [1, 2, 3])
+
+
+def test_influences_of_all_images_have_the_variance_that_classes_have_together():
+    """Of classes of 40 and 80 images, each of weight 1/2, in any order and under any kind of label."""
+    x, y = (np.random.default_rng(seed).normal(size=(120, 3)) for seed in (1, 2))
+    for labels in (np.arange(120) % 3 // 2, np.where(np.arange(120) % 3 == 2, "b", "a")):
+        found = intra_class_estimate(x, y, labels, labels)
+        each = [frechet_estimate(x[labels == c], y[labels == c]).of_reference for c in np.unique(labels)]
+        expected = sum(np.cov(*part)[0, 1] / part.shape[1] for part in each) / 4
+        assert np.cov(*found.of_reference)[0, 1] / 120 == pytest.approx(expected, rel=0.02)  # ddof of each class

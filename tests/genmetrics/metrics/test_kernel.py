@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genmetrics._checks import DataError
+from genmetrics.intervals import random_halves
 from genmetrics.metrics import kernel as module
 from genmetrics.metrics.kernel import (
     kernel_distance,
@@ -54,6 +55,17 @@ def test_blocks_of_rows_do_not_change_the_value(monkeypatch):
     parts = sums_of(real, generated)
     assert parts.mmd2 == pytest.approx(whole.mmd2, rel=1e-12)
     assert mmd2_variances(parts) == pytest.approx(mmd2_variances(whole), rel=1e-12)
+
+
+def test_the_influence_of_a_real_image_is_the_derivative_in_its_weight():
+    """Of the distance at weights w: sum w w' k(x, x') over different images - 2 sum w k(x, y), and the terms of y."""
+    real, generated = normal(8, 3, 5), normal(12, 3, 6, 0.5)
+    estimate = kernel_estimate(real, generated, seed=3)
+    pairs = np.array([[slow.kernel(a, b) for b in real] for a in real])
+    np.fill_diagonal(pairs, 0.0)
+    for rows, found in zip(random_halves(12, 3), estimate.of_reference, strict=True):
+        across = np.array([np.mean([slow.kernel(a, b) for b in generated[rows]]) for a in real])
+        assert found == pytest.approx(2 * pairs.sum(axis=1) / 7 - 2 * across, rel=1e-12)
 
 
 def test_subsets_agree_with_plain_loops_generated_drawn_first():

@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 import genmetrics as gm
 from genmetrics._checks import DataError
 from genmetrics.kernels import close_pairs
-from genmetrics.metrics.manifold import coverage_estimate, density_estimate, precision_estimate, recall_estimate
+from genmetrics.metrics.manifold import (
+    coverage_estimate,
+    density_estimate,
+    precision_estimate,
+    recall_estimate,
+    recall_of_part,
+)
 from tests.reference import manifold as slow
 
 LINE = np.array([[0.0], [1.0], [2.0], [10.0]])  # squared radii at k = 1: 1, 1, 1, 64
@@ -136,8 +142,24 @@ def test_an_interval_says_what_stands_fixed():
     x, y = rng.normal(size=(2, 80, 3))
     assert precision_estimate(x, y).interval == "over generated images, conditional on the real set"
     assert recall_estimate(x, y).interval == "over real images, conditional on the generated set"
-    assert recall_estimate(x, y).std_error_generated is None
+    assert recall_estimate(x, y[:39]).std_error_generated is None  # too few for parts
     assert coverage_estimate(x[:39], y).interval.startswith("no interval: parts of 39 images")
+
+
+def test_recalls_error_over_generated_images_is_the_spread_with_the_real_ones_fixed():
+    """200 draws give the spread to 5%; 4 of those, and the parts are half as large as the sets."""
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(100, 5))
+    found = [recall_estimate(x, rng.normal(size=(100, 5))) for _ in range(200)]
+    spread = np.std([estimate.value for estimate in found])
+    assert np.sqrt(np.mean([each.std_error_generated**2 for each in found])) == pytest.approx(spread, rel=0.35)
+    assert found[0].of_parts is not None
+
+
+def test_recall_of_a_part_is_recall():
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(2, 40, 3))
+    assert recall_of_part(x, y, 3) == recall_estimate(x, y).value
 
 
 def test_densitys_interval_is_normal_for_its_logarithm():
