@@ -111,3 +111,26 @@ def one_of(value: str, name: str, allowed: Iterable[str]) -> None:
     allowed = tuple(allowed)
     if value not in allowed:
         raise unknown_name(name, value, allowed)
+
+
+def require_cuda(device: str) -> None:
+    """Whether all pairs can be summed on that CUDA device.
+
+    Raises:
+        DataError: it is none, it is not here, or Triton is not.
+    """
+    import importlib.util
+
+    import torch
+
+    try:
+        there = torch.device(device)
+    except RuntimeError:
+        raise DataError(f"device '{device}' is none that torch knows; use 'cpu', 'cuda' or 'cuda:1'") from None
+    if there.type != "cuda":
+        raise DataError(f"device '{device}': all pairs are summed on 'cpu' or 'cuda' only")
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if (there.index or 0) >= found:
+        raise DataError(f"device '{device}' is not here: torch finds {found} CUDA devices; use device='cpu'")
+    if importlib.util.find_spec("triton") is None:
+        raise DataError(f"device '{device}' needs Triton, which comes with torch on Linux: pip install triton")

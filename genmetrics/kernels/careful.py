@@ -57,7 +57,9 @@ def careful_log_sum_exp(
     parts = in_threads(one_block, split(queries, ROWS))
     sums, errors = (np.concatenate(column) for column in zip(*parts, strict=True))
     # a sum of m exponentials, each within a few roundings, adds at most (m + 4) roundings to the logarithm
-    return sums, errors + (len(references) + 4) * EPS
+    # and adding log w rounds it
+    heavy = 0.0 if log_weights is None else float(np.abs(log_weights).max())
+    return sums, errors + (len(references) + 4 + 2 * heavy) * EPS
 
 
 def spread(log_weights: NDArray[np.float64] | None) -> float:

@@ -16,13 +16,14 @@ import triton
 import triton.language as tl
 from numpy.typing import NDArray
 
-from genmetrics._checks import DataError
 from genmetrics.kernels.geometry import EPS, SIGNIFICANT, square_unit
 
 ROWS, COLUMNS, WARPS = 64, 64, 8  # of a tile
-SLICE = 64 * 1024  # references of one program
+SLICE = 64 * 1024  # references of one program, at most
+PROGRAMS = 1024  # keep a device busy
 FAR = -1e300  # stands for an exponent of minus infinity, which has no differences
-QUERIES = 16 * 1024  # of one launch: progress is shown between launches
+QUERIES = 16 * 1024  # of one launch, at most: progress is shown between launches
+HELD = 1 << 27  # coordinates of one launch's queries, at most: 1 GiB
 
 
 @triton.jit
@@ -35,22 +36,22 @@ def sums_of_slices(
     n,
     m,
     d,
+    span,
     per_unit,  # (1,): a scalar argument would be rounded to float32
     ROOTED: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
-    SLICE: tl.constexpr,
     FAR: tl.constexpr,
 ):
     """The largest log w - D of each query in a slice of the references, and its sum of e^(log w - D - largest)."""
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     slice_of = tl.program_id(1)
-    last = tl.minimum((slice_of + 1) * SLICE, m)
+    last = tl.minimum((slice_of + 1) * span, m)
     x = queries + tl.minimum(rows, n - 1)
     largest = tl.full((ROWS, COLUMNS), FAR, tl.float64)
     total = tl.zeros((ROWS, COLUMNS), tl.float64)
     to_unit = tl.load(per_unit)
-    for first in range(slice_of * SLICE, last, COLUMNS):
+    for first in range(slice_of * span, last, COLUMNS):
         columns = first + tl.arange(0, COLUMNS)
         inside = columns < last
         columns = tl.minimum(columns, m - 1)
@@ -89,56 +90,48 @@ def fused_log_sum_exp(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """log sum_j w_j e^-D(x_i, y_j) and the bound on its rounding error, as `careful.careful_log_sum_exp`.
 
-    The references and a block of queries lie on the device in float64, 8 (m + QUERIES) d bytes; w is 1 where no
+    All references and three blocks of queries lie on the device in float64, 8 (m + 3 QUERIES) d bytes; w is 1 where no
     weights are given.
 
     With u = EPS / 2, a squared difference errs by 3 u of itself, their sum by d u more, its unit by 4 u and the
-    exponent by u: 2 (d + 8) u of D covers them, and all terms that matter have D within SIGNIFICANT of the nearest (and
-    what weights differ by). An exponential costs 2 u (CUDA's documentation: 1 ulp), a sum COLUMNS u within tiles and
-    4 u for each tile, and shifts the span of the exponents that matter.
+    exponent by u: 2 (d + 8) u of D covers them, and the terms that matter have D within log m and SIGNIFICANT of
+    log w less the sum. An exponential costs 2 u (CUDA's documentation: 1 ulp), a sum COLUMNS u within tiles and 4 u for
+    each tile, and shifts the span of the exponents that matter.
     """
     halvings, per_unit = power_of_two(square_unit(distance, scale))
+    d, m = references.shape[1], len(references)
     y = on_device(references, halvings, device)
-    weights = np.zeros(len(references)) if log_weights is None else log_weights
+    weights = np.zeros(m) if log_weights is None else log_weights
     w, to_unit = (torch.tensor(values, dtype=torch.float64, device=device) for values in (weights, [per_unit]))
-    slices = -(-len(references) // SLICE)
-    starts = range(0, len(queries), QUERIES)
+    rows = min(QUERIES, max(ROWS, HELD // d))
+    span = columns_each(min(rows, len(queries)), m)
+    slices = -(-m // span)
+    starts = range(0, len(queries), rows)
     found = []
     with torch.cuda.device_of(y):
         for start in progress(starts, "distances", len(starts)):
-            x = on_device(queries[start : start + QUERIES], halvings, device)
-            d, n = x.shape
+            x = on_device(queries[start : start + rows], halvings, device)
+            n = x.shape[1]
             largest, total = torch.empty((2, slices, n), dtype=torch.float64, device=device)
             sums_of_slices[(triton.cdiv(n, ROWS), slices)](
-                *(x, y, w, largest, total, n, len(references), d, to_unit),
-                *(distance == "l2", ROWS, COLUMNS, SLICE, FAR),
+                *(x, y, w, largest, total, n, m, d, span, to_unit),
+                *(distance == "l2", ROWS, COLUMNS, FAR),
                 num_warps=WARPS,  # pyright: ignore[reportCallIssue]
             )
             found.append(torch.logsumexp(largest + total.log(), dim=0).cpu().numpy())
     sums = np.concatenate(found)
     size = np.abs(sums)
     sums[sums < FAR / 2] = -np.inf  # every distance overflows
-    lightest, heaviest = float(weights.min()), float(weights.max())
-    reach = size + np.log(len(references)) + SIGNIFICANT + 2 * (heaviest - lightest)  # of D, where it matters
-    tiles = -(-min(SLICE, len(references)) // COLUMNS)
-    adding = COLUMNS + 4 * tiles + slices + 16
-    return sums, EPS * ((queries.shape[1] + 8) * reach + 2 * np.abs(weights).max() + adding)
+    reach = size + np.log(m) + SIGNIFICANT + max(float(weights.max()), 0.0)  # of D, where it matters
+    adding = COLUMNS + 4 * -(-span // COLUMNS) + slices + 16
+    return sums, EPS * ((d + 8) * reach + 2 * np.abs(weights).max() + adding)
 
 
-def require_cuda(device: str) -> None:
-    """
-    Raises:
-        DataError: `device` is no CUDA device, or not here.
-    """
-    try:
-        there = torch.device(device)
-    except RuntimeError:
-        raise DataError(f"device '{device}' is none that torch knows; use 'cpu', 'cuda' or 'cuda:1'") from None
-    if there.type != "cuda":
-        raise DataError(f"device '{device}': all pairs are summed on 'cpu' or 'cuda' only")
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if (there.index or 0) >= found:
-        raise DataError(f"device '{device}' is not here: torch finds {found} CUDA devices; use device='cpu'")
+def columns_each(n: int, m: int) -> int:
+    """References of one program: few enough that n queries make PROGRAMS of them, and whole tiles."""
+    slices = max(-(-m // SLICE), PROGRAMS // -(-n // ROWS))
+    tiles = -(-m // COLUMNS)
+    return COLUMNS * -(-tiles // min(slices, tiles))
 
 
 def power_of_two(unit: float) -> tuple[int, float]:
@@ -152,6 +145,7 @@ def on_device(points: NDArray[Any], halvings: int, device: str) -> torch.Tensor:
     """(n, d) points as (d, n) float64 on the device, times 2^-halvings, which is exact."""
     n, d = points.shape
     there = torch.empty((d, n), dtype=torch.float64, device=device)
-    for i in range(0, n, QUERIES):
-        there[:, i : i + QUERIES] = torch.tensor(np.ascontiguousarray(points[i : i + QUERIES]), device=device).T
+    rows = min(QUERIES, max(ROWS, HELD // d))
+    for i in range(0, n, rows):
+        there[:, i : i + rows] = torch.tensor(np.ascontiguousarray(points[i : i + rows]), device=device).T
     return there.mul_(2.0**-halvings)

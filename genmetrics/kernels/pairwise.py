@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genmetrics._checks import require_cuda
 from genmetrics.kernels.careful import careful_log_sum_exp
 from genmetrics.kernels.geometry import DISTANCES as DISTANCES
 from genmetrics.kernels.geometry import LogMeanExp, centre_of, in_threads, split, usable_cores
@@ -45,9 +46,9 @@ def log_mean_exp(
     Source: Milakov & Gimelshein (2018), arXiv:1805.02867 (online normaliser).
     """
     if device != "cpu":
+        require_cuda(device)
         from genmetrics.kernels import fused
 
-        fused.require_cuda(device)
         sums, errors = fused.fused_log_sum_exp(
             queries,
             references,

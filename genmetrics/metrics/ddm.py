@@ -93,7 +93,7 @@ def ddm(
         index: of "faiss": "flat", or "ivf", which is faster and not certified.
         seed: of the baseline's training images and of k-means.
         device: of "exact": "cpu", or a CUDA device ("cuda", "cuda:1"), where float64 differences are summed by one
-            fused kernel (Triton).
+            fused kernel (Triton). "auto" is searched for on the CPU.
         progress: called as progress(items, label, total); yields the items.
 
     Returns:
@@ -112,6 +112,7 @@ def ddm(
     one_of(distance, "distance", DISTANCES)
     one_of(index, "index", ("flat", "ivf"))
     positive(tol, "tol")
+    device = str(device)
     if device != "cpu" and (backend != "exact" or thesis_sign):
         raise ValueError(f'device="{device}" is of backend="exact" without thesis_sign only; the rest runs on the CPU')
     t, g = as_features(test, "test"), as_features(generated, "generated")

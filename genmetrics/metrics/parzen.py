@@ -94,7 +94,7 @@ def log_densities(
     points: NDArray[Any], centres: NDArray[Any], sigma: float, device: str = "cpu"
 ) -> NDArray[np.float64]:
     """log of the mean of N(x; centre, sigma^2 I) for each point, (n,)."""
-    found = log_mean_exp(points, centres, distance="half_sq", scale=sigma, device=device)
+    found = log_mean_exp(points, centres, distance="half_sq", scale=sigma, device=str(device))
     if not np.isfinite(found.values).all():
         raise DataError(f"distances over sigma {sigma} overflow float64; use a larger one")
     return found.values - points.shape[1] / 2 * np.log(2 * np.pi * sigma**2)

@@ -3,7 +3,9 @@
 import multiprocessing
 import os
 import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +18,8 @@ from scipy.special import logsumexp
 import genmetrics as gm
 import genmetrics.kernels
 from genmetrics._checks import DataError
+from genmetrics.kernels import pairwise
+from genmetrics.kernels.careful import careful_log_sum_exp
 from genmetrics.kernels.geometry import DISTANCES
 from genmetrics.kernels.pairwise import log_mean_exp
 from genmetrics.metrics.ddm import ddm
@@ -78,16 +82,39 @@ def test_weighted_sums_are_those_of_the_cpu(on_cpu, seed, n, m, d, distance, spr
     assert (np.abs(there - here.values) <= error + here.error).all()
 
 
-def test_many_slices_of_references_and_blocks_of_queries(on_cpu):
-    """One reference beyond a slice, and one query beyond a block; the last reference is the nearest."""
-    y = np.linspace(2, 3, fused.SLICE + 1)[:, None]
+@pytest.mark.parametrize("m", [64, 65, 16 * 64, 16 * 64 + 1, 5000])
+def test_many_slices_of_references(on_cpu, m):
+    """The last reference is the nearest; one query has a slice a tile, as many as there are programs."""
+    y = np.linspace(2, 3, m)[:, None]
     y[-1] = 0
     values, error = on_cpu(np.zeros((2, 1)), y, "half_sq", 0.1)
-    expected = logsumexp(-(y[:, 0] ** 2) / 0.02)
-    assert (np.abs(values - expected) <= error).all()
+    assert (np.abs(values - logsumexp(-(y[:, 0] ** 2) / 0.02)) <= error).all()
+
+
+def test_many_blocks_of_queries(on_cpu):
     x = np.linspace(-1, 1, fused.QUERIES + 1)[:, None]
     values, error = on_cpu(x, np.array([[0.5]]), "sq", 1.0)
     assert (np.abs(values + (x[:, 0] - 0.5) ** 2) <= error).all()
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**9))
+def test_slices_are_whole_tiles_and_no_longer_than_they_may_be(n, m):
+    span = fused.columns_each(n, m)
+    assert span % fused.COLUMNS == 0
+    assert 0 < span <= fused.SLICE
+    programs = -(-n // fused.ROWS) * -(-m // span)
+    assert programs >= min(fused.PROGRAMS, -(-n // fused.ROWS) * -(-m // fused.COLUMNS)) / 2
+
+
+@pytest.mark.parametrize("weight", [1e3, 1e5, 1e7])
+def test_the_bound_holds_where_weights_and_distances_are_large_and_their_difference_is_small(on_cpu, weight):
+    x = np.full((1, 100), 1 / 3)
+    square = 100 * Fraction(1 / 3) ** 2
+    scale = float(np.sqrt(float(square) / weight))
+    values, error = on_cpu(x, np.zeros((1, 100)), "sq", scale, log_weights=np.array([weight]))
+    assert abs(Fraction(values[0]) - (Fraction(weight) - square / Fraction(scale) ** 2)) <= error[0]
+    slow, bound = careful_log_sum_exp(x, np.zeros((1, 100)), np.zeros(100), "sq", scale, np.array([weight]))
+    assert abs(Fraction(slow[0]) - (Fraction(weight) - square / Fraction(scale) ** 2)) <= bound[0]
 
 
 def test_whatever_the_layout_in_memory(on_cpu):
@@ -124,8 +151,8 @@ def on_cuda(interpreter, monkeypatch):
         asked.append(device)
         return interpreter(*args, device="cpu", **options)
 
-    there = SimpleNamespace(require_cuda=lambda device: None, fused_log_sum_exp=run)
-    monkeypatch.setattr(genmetrics.kernels, "fused", there)
+    monkeypatch.setattr(pairwise, "require_cuda", lambda device: None)
+    monkeypatch.setattr(genmetrics.kernels, "fused", SimpleNamespace(fused_log_sum_exp=run))
     return asked
 
 
@@ -160,6 +187,25 @@ def test_a_device_that_cannot_be_used(device, why):
         gm.ddm([[0.0]], [[1.0]], device=device)
 
 
+def test_without_triton_a_device_is_refused_by_name(monkeypatch):
+    import torch
+
+    monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(DataError, match="pip install triton"):
+        gm.ddm([[0.0]], [[1.0]], device="cuda")
+
+
+def test_a_device_of_torchs_is_one():
+    import torch
+
+    assert ddm([[0.0]], [[2.0]], device=torch.device("cpu")).value == pytest.approx(2)
+    with pytest.raises(DataError, match="torch finds"):
+        ddm([[0.0]], [[2.0]], device=torch.device("cuda:99"))
+
+
 @pytest.mark.parametrize("options", [{"backend": "faiss"}, {"backend": "clustered"}, {"thesis_sign": True}])
 def test_only_exact_has_a_device(options):
     with pytest.raises(ValueError, match="runs on the CPU"):
@@ -175,9 +221,7 @@ def test_it_compiles_for_a100_and_h100_and_keeps_its_tiles_in_registers(architec
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     pointers = ("queries", "references", "log_weights", "largest_out", "total_out", "per_unit")
-    constants = {
-        "ROOTED": rooted, "ROWS": fused.ROWS, "COLUMNS": fused.COLUMNS, "SLICE": fused.SLICE, "FAR": fused.FAR
-    }  # fmt: skip
+    constants = {"ROOTED": rooted, "ROWS": fused.ROWS, "COLUMNS": fused.COLUMNS, "FAR": fused.FAR}
     names = fused.sums_of_slices.arg_names
     kinds = {n: "*fp64" if n in pointers else "constexpr" if n in constants else "i32" for n in names}
     source = ASTSource(fn=fused.sums_of_slices, signature=kinds, constexprs=constants)
