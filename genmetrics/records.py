@@ -221,7 +221,7 @@ def files_of(record: Record) -> dict[str, bytes]:
 
     text = record.to_json()
     held = {f"{score.metric}/{name}": getattr(score, name) for score in record.scores for name in BESIDE}
-    found = {name: values.astype(np.float32) for name, values in held.items() if values is not None}
+    found = {name: values for name, values in held.items() if values is not None}
     if not found:
         return {RECORD: text.encode()}
     file = io.BytesIO()
@@ -232,13 +232,14 @@ def files_of(record: Record) -> dict[str, bytes]:
 def with_paired(record: Record, text: str, path: Path) -> Record:
     """The record with what was written beside its text; without, if there is nothing, or that of another text."""
     import zipfile
+    import zlib
 
     import numpy as np
 
     try:
         with np.load(io.BytesIO(path.read_bytes())) as file:
             held = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         return record
     if str(held.pop(DIGEST, "")) != digest_of(text):
         return record
