@@ -261,7 +261,7 @@ def table(rows: list[Row]) -> str:
 def unpaired(rows: list[Row]) -> str:
     """What intervals conditional on the reference cover, where the others are not."""
     shares = [float(row["unpaired_percent"]) for row in rows if row["unpaired_percent"] != row["coverage_percent"]]
-    return f"{min(shares):.1f} to {max(shares):.1f}%" if shares else "the same"
+    return spanned(shares) or "the same"
 
 
 def verdicts_in_words(rows: list[Row]) -> list[str]:
@@ -272,8 +272,7 @@ def verdicts_in_words(rows: list[Row]) -> list[str]:
     sides = [(row, better_set(row)) for row in rows if row["truth"] != "symmetry"]
     wrong = [share_of(row, "b_better" if side == "a_better" else "a_better") for row, side in sides]
     right = [share_of(row, side)[0] for row, side in sides]
-    shown = f"{min(right):.1f} to {max(right):.1f}%" if len(right) > 1 else f"{right[0]:.1f}%"
-    return [at_most(alike), at_most(wrong), shown]
+    return [at_most(alike), at_most(wrong), spanned(right)]
 
 
 def better_set(row: Row) -> str:
@@ -287,9 +286,14 @@ def share_of(row: Row, column: str) -> tuple[float, int]:
     return 100 * int(row[column]) / int(row["repetitions"]), int(row["repetitions"])
 
 
+def spanned(shares: list[float]) -> str:
+    """From the smallest share to the largest."""
+    return " to ".join(f"{share:.1f}" for share in sorted({min(shares), max(shares)})) + "%" if shares else ""
+
+
 def at_most(shares: list[tuple[float, int]]) -> str:
     """The largest share; in bold where it is above 2.5% by more than the simulation's noise."""
-    share, n = max(shares)
+    share, n = max(shares, default=(0.0, 1))
     low, _ = wilson(share / 100, n)
     return f"**{share:.1f}%**" if 100 * low > ONE_SIDE else f"{share:.1f}%"
 
@@ -311,7 +315,7 @@ def plot(rows: list[Row]) -> bytes:
         axes.axvline(95, color=REAL, linewidth=0.8)
         for mnist, label in ((False, "Gaussians"), (True, "MNIST")):
             for null in (True, False):
-                some = [r for r in rows if ("MNIST" in r["images"], r["samples"] == "null") == (mnist, null)]
+                some = [r for r in rows if ("MNIST" in r["images"], at_null(r)) == (mnist, null)]
                 places = [len(names) - 1 - names.index(named(r)) + place_within(r, rows) for r in some]
                 shares = np.array([float(r["coverage_percent"]) for r in some])
                 ends = np.array([wilson(s / 100, int(r["repetitions"])) for s, r in zip(shares, some, strict=True)])
@@ -328,6 +332,11 @@ def plot(rows: list[Row]) -> bytes:
             loc="upper center", bbox_to_anchor=(0.4, 1.0 + 0.6 / len(names)), ncols=4, fontsize=7, frameon=False
         )
         return svg(drawn_on)
+
+
+def at_null(row: Row) -> bool:
+    """Whether samples are drawn as real images are, or both sets of them alike."""
+    return row["samples"] == "null" or row["truth"] == "symmetry"
 
 
 def named(row: Row) -> str:
