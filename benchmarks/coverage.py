@@ -15,13 +15,13 @@ Writes benchmarks/results/coverage.csv, a row when it is measured; cases that ar
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import fields, replace
 from pathlib import Path
 
+import csv_tables
 import figures
 import numpy as np
 from coverage_cases import STUDIES, Case, Study, cases
@@ -169,22 +169,13 @@ def key_of(row: Row) -> tuple[str, ...]:
 
 def read(path: Path = RESULT) -> dict[tuple[str, ...], Row]:
     """What was measured before, by case."""
-    if not path.exists():
-        return {}
-    with path.open(newline="") as file:
-        return {key_of(row): row for row in csv.DictReader(file)}
+    return {key_of(row): row for row in csv_tables.read(path)}
 
 
 def write(path: Path, known: dict[tuple[str, ...], Row], order: Sequence[Case]) -> list[Row]:
     """The rows known, in the order of the cases; what is no case any more is left out."""
     rows = [known[case.key] for case in order if case.key in known]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    part.replace(path)
+    csv_tables.write(path, [{name: row.get(name, "") for name in FIELDS} for row in rows])
     return rows
 
 
