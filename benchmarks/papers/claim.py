@@ -22,7 +22,7 @@ import numpy as np
 BENCHMARKS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(BENCHMARKS.parent), str(BENCHMARKS)]
 
-import csv_tables  # noqa: E402 (found on the path above)
+import csv_tables as csv_tables  # noqa: E402 (found on the path above)
 import packs as packs  # noqa: E402
 from lengths import FULL, PICTURES, RESULTS  # noqa: E402
 from lengths import PRESET as PRESET  # noqa: E402

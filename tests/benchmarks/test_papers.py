@@ -123,12 +123,40 @@ def looks(papers, monkeypatch, values):
     return order.measure()
 
 
-def test_the_order_over_training_is_decided_by_the_share_of_looks(papers, monkeypatch):
-    found = looks(papers, monkeypatch, [(5, 4, 3, 2), (6, 5, 4, 1), (7, 6, 3, 3)])
-    assert [row.value for row in found.rows[:2]] == [0.75, 0.75]  # one look is against the first half, one the second
+def test_the_order_over_training_is_decided_by_the_later_half_of_it(papers, monkeypatch):
+    found = looks(papers, monkeypatch, [(9, 9, 3, 2), (1, 1, 4, 4), (0, 0, 6, 5)])  # early on the other way round
+    assert [row.value for row in found.rows[:2]] == [1.5, 1.5]
+    assert [row.value for row in found.rows[4:8]] == [0.5, 1, 0.5, 1]
     assert found.verdict == "holds"
-    assert looks(papers, monkeypatch, [(5, 4), (6, 5), (1, 1)]).verdict == "does not hold"
-    assert looks(papers, monkeypatch, [(5, 4), (6, 5), (7, 4)]).verdict == "cannot tell here"  # in half of them
+    assert looks(papers, monkeypatch, [(5, 4), (6, 5), (7, 1)]).verdict == "does not hold"
+    assert looks(papers, monkeypatch, [(5, 4), (6, 5), (7, 5)]).verdict == "cannot tell here"  # no difference
+
+
+def test_one_half_of_the_order_that_seeds_leave_open_leaves_it_open(papers, monkeypatch):
+    late = {"dcgan": (1, 1, 1), "dcgan-small": (2, 2.1, 2.2), "dcgan-weak": (3, 1.5, 2.3)}  # of three seeds
+    rows = [
+        {"model": model, "seed": str(seed), "step": str(step), "ddm": str(ddm), "frechet": "1"}
+        for model, of_seeds in late.items()
+        for seed, ddm in enumerate(of_seeds)
+        for step in (1, 2)
+    ]
+    order = papers("ddm_order")
+    monkeypatch.setattr(order, "read", lambda _: rows)
+    monkeypatch.setattr(order, "at_the_end", lambda: ([], [order.Row("small", 1.0), order.Row("weak", 1.0)]))
+    found = order.measure()
+    assert found.verdict == "cannot tell here"
+    assert "dcgan-small less dcgan: holds" in found.sentence
+
+
+def test_the_score_is_blind_only_if_it_is_the_same_and_the_noise_ignored(papers):
+    claim, verdict = papers("claim"), papers("sgan_score_blind").verdict
+
+    def of(low, high, ignores="holds"):
+        return verdict(claim.Row("d less e", (low + high) / 2, low, high), ignores)
+
+    assert of(-0.4, 0.3) == "holds"
+    assert of(-0.4, 0.3, "cannot tell here") == of(-0.4, 0.6) == of(-0.6, 0.4) == "cannot tell here"
+    assert of(0.6, 2.0) == of(-2.0, -0.6) == of(0.6, 2.0, "cannot tell here") == "does not hold"
 
 
 # --- tables of several models
