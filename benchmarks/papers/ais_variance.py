@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claim import Claim, Finding, main
+from claim import PRESET, Claim, Finding, main
 from thesis import ais
 from thesis.experiment import read
 
@@ -11,7 +11,7 @@ CLAIM = Claim(
     "Section 3.1.2, Figure 3.5",
     "The log-likelihood that annealed importance sampling gives a GAN depends on the variance of the pixels, which the "
     "generator does not define.",
-    f"GAN-10 on MNIST, quick preset, seed 0; AIS on {ais.IMAGES} test images, {ais.CHAINS} chains, "
+    f"GAN-10 on MNIST, {PRESET} preset, seed 0; AIS on {ais.IMAGES} test images, {ais.CHAINS} chains, "
     f"{ais.TEMPERATURES} temperatures, and on as many images that the generator made, from both sides "
     "(`benchmarks/thesis/density.py ais`). To hold, the difference over the thesis's range is larger than that of "
     "the two bounds.",

@@ -29,8 +29,8 @@ CLAIM = Claim(
 
 
 def measure() -> Finding:
-    rows, ends = at_the_end()
     late, by_frechet = later_half("ddm"), later_half("frechet")
+    rows, ends = at_the_end()
     verdicts = [decided(gap.low, gap.high) for gap in late]
     shares = shares_of_looks("ddm")
     sentence = "; ".join(

@@ -17,7 +17,7 @@ CLAIM = Claim(
     f"IntroVAE on CelebA faces of 32 pixels, {PRESET} preset, seeds 0, 1, 2; {PATHS} straight paths of {STEPS} images "
     "between the mean codes of held-out faces; the largest step over the mean step, in pixels and in the features of "
     "a ResNet-20. A jump would be one step that is half of the way and more, 4 times the mean.",
-    "The quick preset ends where the paper's training begins.",
+    f"The {PRESET} preset ends where the paper's training begins.",
 )
 
 
