@@ -108,9 +108,9 @@ def write(name: str, finding: Finding) -> Path:
     return file
 
 
-def kept(name: str) -> Finding:
+def kept(name: str, folder: Path | None = None) -> Finding:
     """What `write` wrote."""
-    *rows, last = csv_tables.read(FOUND / f"{name}.csv")
+    *rows, last = csv_tables.read((folder or FOUND) / f"{name}.csv")
     numbers = [Row(r["what"], float(r["value"]), float(r["low"]), float(r["high"]), r["published"]) for r in rows]
     return Finding(numbers, last["what"], last["published"])  # pyright: ignore[reportArgumentType]
 

@@ -11,13 +11,13 @@ CLAIM = Claim(
     "Section 3.4.6",
     "DDM rises with the strength of Gaussian noise, uniform noise and blur: some 10 bits per unit of blur, 12 for "
     "noise.",
-    "500 images against 500 others, corrupted: test images of MNIST and CIFAR-10, one ImageNet image a class; "
-    "logits of mnist-cnn, ResNet-20, SqueezeNet (`benchmarks/thesis/density.py corruptions`). Intervals are over "
-    "both sets, by halves; a step rises or falls if its interval for all twelve at once says so. Excess: over the "
-    "clean images. Published: ImageNet; noise of unstated strength.",
-    "From the second strength on DDM rises at every step. The weakest blur moves it by no more than other draws of 500 "
-    "images would, by intervals for all steps at once, and so does the weakest noise on MNIST and ImageNet; on CIFAR-10 "
-    "the weakest noise is seen already. It is not linear in the strength, and bits a pixel depend on how large the "
+    "500 images against 500 others, corrupted: test images of MNIST and CIFAR-10, one ImageNet image a class; logits "
+    "of mnist-cnn, ResNet-20, SqueezeNet (`benchmarks/thesis/density.py corruptions`). Intervals are over both sets, "
+    "by halves; a step rises or falls if its interval for all twelve at once says so. Excess: over the clean images. "
+    "Published: ImageNet; noise of unstated strength.",
+    "From the second strength on DDM rises at every step. The weakest blur moves it by no more than other draws of "
+    "500 images would, by intervals for all steps at once; neither does the weakest noise on MNIST and ImageNet; on "
+    "CIFAR-10 that is seen already. It is not linear in the strength, and bits a pixel depend on how large the "
     "logits of a network are, so the published 10 does not carry over.",
 )
 

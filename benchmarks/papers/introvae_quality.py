@@ -26,18 +26,10 @@ CLAIM = Claim(
     "Samples of IntroVAE are nearer to real images and more varied, by MS-SSIM, than those of a VAE and of a GAN of "
     "its size, and sharper than the VAE's.",
     f"CelebA faces of 32 pixels, {PRESET} preset, seeds 0, 1, 2; IntroVAE, the same network as a VAE, and a DCGAN with "
-    "as many parameters; 2,000 samples each; Frechet distance on features of a ResNet-20, MS-SSIM of 1,000 pairs, and "
-    "sharpness, the mean gradient energy over that of real faces (`benchmarks/introvae_faces.py`). Published: CelebA.",
-    "Against the GAN of its size IntroVAE is the less varied, and neither is seen to be nearer to real faces. The "
-    "two are off in opposite ways: DCGAN's samples have noise on them, more gradient energy than real faces have, "
-    "IntroVAE's are blurred. Blur does not explain the MS-SSIM: real faces blurred to the same sharpness stay nearly "
-    "as varied as they were. What is missing is spread. Samples from the standard normal distribution have half of "
-    "the variance of real pixels; latents from a Gaussian fitted to the codes of faces give most of it, and a lower "
-    "MS-SSIM: after so short a training the codes do not fill the prior that samples are drawn from. DCGAN, whose "
-    "generator is trained on such latents alone, has no such gap. Against the same network as a VAE IntroVAE gains "
-    "in sharpness, which is what its adversarial terms are for, and for each seed in Frechet distance, by how much "
-    "differs too much between three seeds; neither is the more varied. The paper's lengths and sizes wait for a GPU "
-    "(`make papers GPU=1`).",
+    "as many parameters; 2,000 samples each; Frechet distance on features of a ResNet-20, MS-SSIM of 1,000 pairs, "
+    "and sharpness, the mean gradient energy over that of real faces (`benchmarks/introvae_faces.py`). Published: "
+    "CelebA.",
+    "Against the GAN of its size IntroVAE is the less varied, and neither is seen to be nearer to real faces. The two are off in opposite ways: DCGAN's samples have noise on them, more gradient energy than real faces have, IntroVAE's are blurred. Blur does not explain the MS-SSIM: real faces under a blur that leaves them about as sharp stay nearly as varied as they were. A part of what is missing is spread. Samples from the standard normal distribution have far less variance than real pixels, DCGAN's, with the noise on them, more; latents from a Gaussian fitted to the codes of faces bring back some of it, and a lower MS-SSIM, though not DCGAN's: after so short a training the codes do not fill the prior that samples are drawn from. Against the same network as a VAE IntroVAE gains in sharpness, which is what its adversarial terms are for, and for each seed in Frechet distance, by how much differs too much between three seeds; neither is the more varied. The paper's lengths and sizes wait for a GPU (`make papers GPU=1`).",
 )
 
 
@@ -78,7 +70,7 @@ def looked_again(seeds: list[int]) -> Iterator[Row]:
     Real faces under a blur that leaves them about as sharp as its samples; samples of the standard normal distribution
     beside those of a Gaussian with mean and covariance of codes of faces.
     """
-    from introvae_faces import PAIRS
+    from introvae_faces import PAIRS, sharpness
 
     import genmetrics as gm
     from reference_models.__main__ import trained
@@ -86,17 +78,22 @@ def looked_again(seeds: list[int]) -> Iterator[Row]:
     def alike(images: NDArray[np.uint8]) -> float:
         return gm.ms_ssim_diversity(images, pairs=PAIRS).value
 
-    usual, fitted = [], []
+    usual, of_gan, fitted = [], [], []
     for seed in seeds:
         model, dataset = trained(RUNS / "introvae" / f"introvae-{seed}", "cpu")
         real = np.concatenate([dataset.test.images, dataset.held_out.images])
         if seed == seeds[0]:
             yield Row(f"MS-SSIM, real faces under a blur of {BLUR} pixels", alike(blurred(real)))
+            sharp = sharpness(blurred(real), real)
+            yield Row("sharpness of these", *(sharp[f"sharpness{side}"] for side in ("", "_low", "_high")))
         usual.append(variance(model.sample(len(real), seed=0)) / variance(real))
+        gan = trained(RUNS / "introvae" / f"dcgan-{seed}", "cpu")[0]
+        of_gan.append(variance(gan.sample(len(real), seed=0)) / variance(real))
         images = model.decode(latents_like(*model.encode(real)))
         fitted.append((alike(images), variance(images) / variance(real)))
     yield over_seeds("variance of pixels over that of real faces, IntroVAE", usual)
-    yield over_seeds("likewise, latents drawn like codes of faces", [share for _, share in fitted])
+    yield over_seeds("likewise, DCGAN", of_gan)
+    yield over_seeds("likewise, IntroVAE, latents drawn like codes of faces", [share for _, share in fitted])
     yield over_seeds("MS-SSIM, IntroVAE, latents drawn like codes of faces", [value for value, _ in fitted])
 
 

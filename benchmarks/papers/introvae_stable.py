@@ -32,7 +32,7 @@ def measure() -> Finding:
     return Finding(
         rows,
         decided(share.low, share.high, 0.5),
-        f"It is below m in {share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of them, more than half; at the most it "
+        f"It is below m in {share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of them; at the most it "
         f"is {most.value:.2f} [{most.low:.2f}, {most.high:.2f}] times m.",
     )
 

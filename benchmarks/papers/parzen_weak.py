@@ -13,9 +13,9 @@ CLAIM = Claim(
     f"DCGAN and its weak variant on MNIST, {PRESET} preset, seeds 0, 1, 2: {parzen.SAMPLES['mnist']:,} samples each; "
     "Parzen log-likelihood of 1,000 test images on pixels and on principal components, width by validation; DDM on "
     "logits of mnist-cnn (`benchmarks/thesis/density.py parzen`). Published: Improved GAN on CIFAR-10.",
-    "After so short a training Parzen windows and DDM agree that the weak model is worse. In the thesis its weak model overtook "
-    "the normal one only after some thirty passes over CIFAR-10, with a kernel so wide that it is nearly flat (some "
-    "210 grey levels) and differences of ten nats in nineteen thousand.",
+    "After so short a training Parzen windows and DDM agree that the weak model is worse. In the thesis its weak "
+    "model overtook the normal one only after some thirty passes over CIFAR-10, with a kernel so wide that it is "
+    "nearly flat (some 210 grey levels) and differences of ten nats in nineteen thousand.",
 )
 
 

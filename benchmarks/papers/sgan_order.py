@@ -24,15 +24,15 @@ BETTER = (
 CLAIM = Claim(
     "Stacked GAN, arXiv:1612.04357",
     "Section 4.5, Table 1",
-    "By Inception score the stack comes first, then without joint training, then the single generator with all losses, "
-    "with the adversarial loss alone, and last with that and one more.",
+    "By Inception score the stack comes first, then without joint training, then the single generator with all "
+    "losses, with the adversarial loss alone, and last with that and one more.",
     f"MNIST, {PRESET} preset, seeds 0, 1, 2, every generator with the same number of updates; classifier score of "
     "2,000 samples by mnist-cnn (`benchmarks/mnist_sgan.py`). Published: CIFAR-10.",
-    "What decides is that the generator with the adversarial loss alone, (f), collapses: its samples show fewer than "
-    "half of the ten digits, so that the score, which counts classes, is low whatever they look like. (d), which is "
-    "told the digit, shows all ten and is far above it, where the paper has it below; on CIFAR-10 at length (f) does "
-    "not collapse so. The other differences lie within what three seeds of 600 updates a generator leave open: the "
-    "deep stacks learn slowest and vary most. At the paper's length it waits for a GPU.",
+    "What decides is that the generator with the adversarial loss alone, (f), collapses: its samples show few of the "
+    "ten digits, so that the score, which counts classes, is low whatever they look like. (d), which is told the "
+    "digit, shows all ten and is far above it, where the paper has it below; on CIFAR-10 at length (f) does not "
+    "collapse so. The other differences lie within what three seeds of 600 updates a generator leave open: the deep "
+    "stacks learn slowest and vary most. At the paper's length it waits for a GPU.",
 )
 
 

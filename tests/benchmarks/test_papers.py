@@ -269,6 +269,21 @@ def test_claims_of_long_runs_are_tried_and_shown_from_their_tables(papers, monke
     assert "pictures/full/papers_ddm_order.png" in text
 
 
+def test_a_long_run_has_the_reason_of_the_short_ones_only_if_they_end_alike(papers, monkeypatch):
+    page, claim = papers("page"), papers("claim")
+    monkeypatch.setattr(page, "kept", lambda name, folder: claim.Finding([], "does not hold", "Short."))
+    why = page.claim_of("ddm_table").why
+
+    def of(verdict):
+        return page.reason("ddm_table", claim.Finding([], verdict, "So."))
+
+    assert (of("does not hold"), of("holds")) == (why, "")
+    monkeypatch.setattr(page, "FULL", True)
+    assert of("does not hold").endswith(why)
+    assert of("cannot tell here") == "Why has not been looked into yet."
+    assert of("holds") == ""
+
+
 def test_a_long_run_that_was_brought_is_not_trained_again(papers, monkeypatch, tmp_path):
     papers("claim")  # puts the folder of lengths.py on the path
     lengths = papers("lengths")
