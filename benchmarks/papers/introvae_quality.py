@@ -29,7 +29,16 @@ CLAIM = Claim(
     "as many parameters; 2,000 samples each; Frechet distance on features of a ResNet-20, MS-SSIM of 1,000 pairs, "
     "and sharpness, the mean gradient energy over that of real faces (`benchmarks/introvae_faces.py`). Published: "
     "CelebA.",
-    "Against the GAN of its size IntroVAE is the less varied, and neither is seen to be nearer to real faces. The two are off in opposite ways: DCGAN's samples have noise on them, more gradient energy than real faces have, IntroVAE's are blurred. Blur does not explain the MS-SSIM: real faces under a blur that leaves them about as sharp stay nearly as varied as they were. A part of what is missing is spread. Samples from the standard normal distribution have far less variance than real pixels, DCGAN's, with the noise on them, more; latents from a Gaussian fitted to the codes of faces bring back some of it, and a lower MS-SSIM, though not DCGAN's: after so short a training the codes do not fill the prior that samples are drawn from. Against the same network as a VAE IntroVAE gains in sharpness, which is what its adversarial terms are for, and for each seed in Frechet distance, by how much differs too much between three seeds; neither is the more varied. The paper's lengths and sizes wait for a GPU (`make papers GPU=1`).",
+    "Against the GAN of its size IntroVAE is the less varied, and neither is seen to be nearer to real faces. The "
+    "two are off in opposite ways: DCGAN's samples have noise on them, more gradient energy than real faces have, "
+    "IntroVAE's are blurred. Blur does not explain the MS-SSIM: real faces under a blur that leaves them about as "
+    "sharp stay nearly as varied as they were. A part of what is missing is spread. Samples from the standard normal "
+    "distribution have far less variance than real pixels, DCGAN's, with the noise on them, more; latents from a "
+    "Gaussian fitted to the codes of faces bring back some of it, and a lower MS-SSIM, though not DCGAN's: after so "
+    "short a training the codes do not fill the prior that samples are drawn from. Against the same network as a VAE "
+    "IntroVAE gains in sharpness, which is what its adversarial terms are for, and for each seed in Frechet "
+    "distance, by how much differs too much between three seeds; neither is the more varied. The paper's lengths and "
+    "sizes wait for a GPU (`make papers GPU=1`).",
 )
 
 
