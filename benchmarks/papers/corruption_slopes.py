@@ -15,10 +15,10 @@ CLAIM = Claim(
     "of mnist-cnn, ResNet-20, SqueezeNet (`benchmarks/thesis/density.py corruptions`). Intervals are over both sets, "
     "by halves; a step rises or falls if its interval for all twelve at once says so. Excess: over the clean images. "
     "Published: ImageNet; noise of unstated strength.",
-    "From the second strength on DDM rises at every step. The weakest blur moves it by no more than other draws of "
-    "500 images would, by intervals for all steps at once; neither does the weakest noise on MNIST and ImageNet; on "
-    "CIFAR-10 that is seen already. It is not linear in the strength, and bits a pixel depend on how large the "
-    "logits of a network are, so the published 10 does not carry over.",
+    "From the second strength on DDM rises at every step. The weakest blur is not told apart from other draws of 500 "
+    "images, by intervals for all steps at once, nor is the weakest noise on MNIST and ImageNet; on CIFAR-10 that "
+    "noise is. It is not linear in the strength, and bits a pixel depend on how large the logits of a network are, "
+    "so the published 10 does not carry over.",
 )
 
 

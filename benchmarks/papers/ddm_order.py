@@ -19,12 +19,12 @@ CLAIM = Claim(
     "Section 3.4.2, Figure 3.6",
     "Over training DDM orders DCGAN before a generator with a layer less, and that before one without batch norm.",
     f"MNIST, {PRESET} preset, seeds 0, 1, 2; DDM on logits of mnist-cnn, while they train of 2,000 samples against "
-    "2,000 test images, at the end of 10,000 against 10,000 (`benchmarks/mnist_models.py`). Each half of the order is "
-    "judged by the difference of the two over the later half of the looks, a mean for each seed, by the interval over "
-    "seeds; to hold, both must. Published: digitised, per epoch of some 280, in the relative form.",
-    "The generator without batch norm is behind the small one early in training, and towards the end as near to it as "
-    "seeds differ; by the Frechet distance likewise. In the thesis it is behind to the end. Whether it falls behind "
-    "again after a training of that length waits for a GPU (`make papers GPU=1`).",
+    "2,000 test images, at the end of 10,000 against 10,000 (`benchmarks/mnist_models.py`). Each half of the order "
+    "is judged by the difference of the two over the later half of the looks, a mean for each seed, by the interval "
+    "over seeds; to hold, both must. Published: digitised, per epoch of some 280, in the relative form.",
+    "The generator without batch norm is behind the small one early in training, and towards the end as near to it "
+    "as seeds differ; by the Frechet distance neither is seen to be ahead there. In the thesis it is behind to the "
+    "end. Whether it falls behind again after a training of that length waits for a GPU (`make papers GPU=1`).",
 )
 
 

@@ -14,7 +14,7 @@ CLAIM = Claim(
     "images (`benchmarks/mnist_modnet_augment.py`). Published: SVHN.",
     "The made images are worth a few real ones and no more. A classifier that sees nothing but them, made by a "
     "ModNet of all images, is right more often than after ten real images, and less than after a hundred. Nine are "
-    "added to each real one, and in many of them (the last row says in how many not) mnist-cnn does not see the "
+    "added to each real one, and in many of them (the last row says in how many it does) mnist-cnn does not see the "
     "digit that they are labelled with; what helps ten real images drowns a thousand. A ModNet that has seen the n "
     "images alone cannot know what another digit looks like. The thesis's own gains change sign between n = 10 and "
     "100, and its 0.400 is over a classifier that learned no more from a thousand real images than from a hundred "

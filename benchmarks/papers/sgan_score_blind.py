@@ -83,7 +83,7 @@ def of_real(metric: str, title: str) -> Row:
         for row in csv_tables.read(BENCHMARKS / "results" / "sensitivity_mnist.csv")
         if (row["metric"], row["damage"], float(row["strength"])) == (metric, "class-collapse", 1)
     )
-    move, reach = float(found["move"]), t.ppf(0.975, int(found["panels"]) - 1) * float(found["move_error"])
+    move, reach = float(found["move"]), float(t.ppf(0.975, int(found["panels"]) - 1)) * float(found["move_error"])
     return Row(f"{title}, real images, one a class less all", move, move - reach, move + reach)
 
 
