@@ -25,8 +25,8 @@ CLAIM = Claim(
     "their own way. Hypercolumns stack early layers on late ones, and these disagree (`density.py layers`, "
     "[density.md](density.md#why-hypercolumns-order-noise-and-blur-otherwise)): to the first group of layers noise "
     "is worse, and blur, which draws activations together, can even bring images nearer than clean ones are; to the "
-    "last group blur is worse, as it is to the logits. Where nearly all of the variance lies in the last group, as "
-    "in ResNet-20, hypercolumns follow the logits; where less than half does, as in the wide network, they turn the "
+    "last group blur is worse, as it is to the logits. Where most of the variance lies in the last group, as in "
+    "ResNet-20, hypercolumns follow the logits; where less than half does, as in the wide network, they turn the "
     "most pairs. SqueezeNet's prelogits put mild blur no farther than clean images. The thesis compared two curves "
     "whose ends lie 5 to 28 times apart.",
 )
