@@ -68,6 +68,9 @@ class Estimate:
         **rest: Any,
     ) -> Estimate:
         """Value with the interval value +- 1.96 standard errors, cut to the metric's bounds."""
+        if not math.isfinite(std_error):
+            kept = {name: rest[name] for name in ("options", "details", "notes") if name in rest}
+            return cls.bare(value, "its standard error leaves float64; bring the features nearer to 1", **kept)
         low, high = value - Z95 * std_error, value + Z95 * std_error
         return cls(value, std_error, low=max(low, bounds[0]), high=min(high, bounds[1]), **rest)
 
@@ -77,7 +80,7 @@ class Estimate:
 
         Right where the standard error grows with the value; `normal`, cut at 0, where it exceeds the value.
         """
-        if std_error >= value:
+        if not std_error < value:
             return cls.normal(value, std_error, bounds=(0.0, math.inf), **rest)
         factor = math.exp(Z95 * std_error / value)
         return cls(value, std_error, low=value / factor, high=value * factor, **rest)
@@ -239,7 +242,7 @@ def with_paired(record: Record, text: str, path: Path) -> Record:
     try:
         with np.load(io.BytesIO(path.read_bytes())) as file:
             held = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, TypeError):
         return record
     if str(held.pop(DIGEST, "")) != digest_of(text):
         return record

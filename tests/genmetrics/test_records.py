@@ -236,3 +236,27 @@ def test_what_belongs_to_another_record_or_is_damaged_is_left_alone(damage, tmp_
 def test_a_folder_without_a_record_is_refused_with_what_would_write_one(tmp_path):
     with pytest.raises(DataError, match=r"no record\.json in this folder; `genmetrics score"):
         Record.from_json(tmp_path)
+
+
+@pytest.mark.parametrize("make", [Estimate.normal, Estimate.log_normal])
+@pytest.mark.parametrize("error", [math.nan, math.inf])
+def test_an_error_that_is_no_number_gives_no_interval(make, error):
+    found = make(3.0, error, std_error_generated=error, interval="over samples", notes=("n",), of_reference=error)
+    assert (found.value, found.notes) == (3.0, ("n",))
+    assert found.std_error is found.std_error_generated is found.low is found.high is found.of_reference is None
+    assert "no interval: its standard error leaves float64" in found.interval
+
+
+def test_whatever_bytes_are_damaged_the_record_is_read(tmp_path):
+    folder = written(tmp_path / "out", with_arrays())
+    whole = (folder / "paired.npz").read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(whole), 3):
+            damaged[place] = rng.integers(256)
+        (folder / "paired.npz").write_bytes(damaged)
+        assert Record.from_json(folder) == RECORD
+    np.save(tmp_path / "plain.npy", np.zeros(3))
+    (folder / "paired.npz").write_bytes((tmp_path / "plain.npy").read_bytes())
+    assert Record.from_json(folder) == RECORD
