@@ -42,7 +42,7 @@ class AisLogLikelihood:
     per_image: NDArray[np.float64]  # (n,)
     effective_chains: NDArray[np.float64]  # (n,) of the chains: near 1, one chain outweighs the others
     acceptance: float  # of the Hamiltonian trajectories, averaged over the run
-    step_size: float  # at the end
+    step_size: float  # at the end, geometric mean over images, whose steps are their own
     obs_var: float
 
 
@@ -89,7 +89,7 @@ def ais_log_likelihood(
         temperatures: distributions from prior to posterior; the bound tightens as they grow.
         chains: for each image.
         seed: fixes every random choice (on one device).
-        leapfrog: steps of a trajectory; their size adapts to 65% acceptance.
+        leapfrog: steps of a trajectory; their size adapts to 65% acceptance, image by image.
         device: "auto", "cpu", "cuda", ...
         checkpoint: a file the run is kept in every half minute, and goes on from.
         progress: called as progress(items, label, total); yields the items.
@@ -101,7 +101,8 @@ def ais_log_likelihood(
         DataError: the decoder fails or its output does not fit the images, NaN or inf, a device that is not here, a
             checkpoint of another run or that cannot be written.
     Source: Neal (2001); Wu, Burda, Salakhutdinov & Grosse (2017), arXiv:1611.04273, section 3 and its code.
-    Differs: trajectories begin with the step that suits the prior, not with a small one that grows on the way.
+    Differs: trajectories begin with the step that suits the prior, not with a small one that grows on the way; each
+        image has its own, which moves by up to 12% a temperature, where one for all images moves by 2%.
     """
     check(latent_dim, obs_var, temperatures, chains)
     place = torch.device(pick_device(device))
@@ -118,7 +119,7 @@ def ais_log_likelihood(
         per_image=per_image,
         effective_chains=np.exp(2 * log_sum_exp(weights) - log_sum_exp(2 * weights)),
         acceptance=done.acceptance,
-        step_size=done.step_size,
+        step_size=float(done.step_size.log().mean().exp()),
         obs_var=obs_var,
     )
 
