@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -7,10 +8,11 @@ from click.testing import CliRunner
 
 from genmetrics._checks import DataError
 from genmetrics.analyses import ais_chains
-from genmetrics.analyses.ais import ais_bdmc, ais_log_likelihood, ais_sweep
+from genmetrics.analyses.ais import ais_bdmc, ais_log_likelihood, ais_sweep, loose
 from genmetrics.analyses.ais_chains import Chains, Schedule
 from genmetrics.cli import main
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* carries the weight")  # runs too short to be right
 W = np.random.default_rng(0).normal(size=(5, 2))
 B = np.random.default_rng(1).normal(size=5)
 VARIANCE = 0.3
@@ -57,6 +59,53 @@ def test_a_linear_decoders_likelihood_is_found_within_a_tenth_of_a_nat(variance)
     assert (found.effective_chains > 1).all()
 
 
+@pytest.mark.parametrize(
+    ("effective", "chains", "noted"),
+    [
+        ([1.0, 1.9, 9.0], 16, "about 1.9 of 16 chains"),
+        ([1.0, 2.0, 9.0], 16, None),
+        ([3.9, 3.9], 40, "about 3.9 of 40 chains .* over 2 images"),
+        ([4.0, 4.0], 40, None),
+        ([1.0], 1, "about 1.0 of 1 chain "),
+    ],
+)
+def test_few_effective_chains_of_the_median_image_are_noted(effective, chains, noted):
+    notes = loose(np.array(effective), chains)
+    assert len(notes) == (noted is not None)
+    assert noted is None or re.match(f"{noted}.*more temperatures", notes[0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loose_bound_warns_and_a_tight_one_does_not():
+    """A hard decoder and three temperatures, against an easy one and a hundred."""
+    with pytest.warns(UserWarning, match="carries the weight") as caught:
+        found = ais_log_likelihood(Linear(), drawn(3), 2, 1e-3, temperatures=3)
+    assert found.notes == (str(caught[0].message),)
+    assert caught[0].filename == __file__
+    assert ais_log_likelihood(Linear(), drawn(3), 2, VARIANCE, temperatures=100).notes == ()
+
+
+def test_a_result_does_not_depend_on_how_hard_other_images_are():
+    """The steps of an image are its own: one far away does not make the others' smaller."""
+    images = drawn(2)
+    x = torch.tensor(np.stack([images[0], images[1] * 100]))
+    chains = Chains.prior(Linear(), x, 2, 0.02, 50, 0)
+    for _ in range(60):
+        chains.move(1.0, 10)
+    alone = Chains.prior(Linear(), x[:1], 2, 0.02, 50, 0)
+    for _ in range(60):
+        alone.move(1.0, 10)
+    assert float(chains.step_size[0] / alone.step_size[0]) == pytest.approx(1, rel=0.3)
+
+
+def test_steps_follow_the_acceptance_within_thirty_temperatures():
+    """At the prior's step nothing is accepted at once under a narrow posterior: it falls by a factor of 10 or more."""
+    chains = Chains.prior(Linear(), torch.tensor(drawn(4)), 2, 1e-3, 16, 0)
+    for _ in range(30):
+        chains.move(1.0, 10)
+    assert (chains.step_size < ais_chains.LARGEST / 10).all()
+
+
 def test_chains_move_from_the_first_temperature_on():
     """At the prior the largest step is accepted, and a trajectory of ten of them leaves the place it began at."""
     chains = Chains.prior(Linear(), torch.tensor(drawn(5)), 2, VARIANCE, 400, 0)
@@ -77,8 +126,9 @@ def test_the_reverse_run_begins_with_the_step_that_the_forward_one_ended_with(mo
 
     monkeypatch.setattr(Chains, "move", recorded)
     ais_bdmc(Linear(), 2, 0.02, n=5, temperatures=100, chains=2)
-    assert steps[0][0] == ais_chains.LARGEST
-    assert steps[99][0] == steps[98][1] < ais_chains.LARGEST
+    assert (steps[0][0] == ais_chains.LARGEST).all()
+    assert (steps[99][0] == steps[98][1]).all()
+    assert (steps[99][0] < ais_chains.LARGEST).all()
 
 
 def test_both_bounds_hold_the_truth_of_simulated_images():
@@ -226,6 +276,9 @@ def test_the_command_line_gives_numbers_json_and_bounds(tmp_path):
     rows = json.loads(run.stdout)
     assert [row["obs_var"] for row in rows] == [0.1, 0.2]
     assert len(rows[0]["per_image"]) == 3
+    assert "carries the weight" in rows[0]["notes"][0]
+    run = CliRunner().invoke(main, ["ais", str(tmp_path / "x.npy"), *common, "--obs-var", "0.1", "--n", "3"])
+    assert re.search(r"note: about 1\.\d of 2 chains carries the weight .*more temperatures", run.stdout)
     run = CliRunner().invoke(main, ["ais", *common, "--obs-var", "0.1", "--bdmc", "--n", "4"])
     assert run.exit_code == 0, run.output
     assert "gap" in run.stdout
