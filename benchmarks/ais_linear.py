@@ -2,8 +2,8 @@
 
     python benchmarks/ais_linear.py
 
-G(z) = W z + b with normal W, b: log p(x) = log N(x; b, W W^T + obs_var I). The images are drawn from the model. Writes
-results/ais_linear.csv; docs/density.md has its rows.
+writes results/ais_linear.csv and prints the table of docs/density.md. G(z) = W z + b with normal W and b, so that
+log p(x) = log N(x; b, W W^T + obs_var I). The images are drawn from the model.
 """
 
 from __future__ import annotations
@@ -53,12 +53,22 @@ def measure() -> Iterator[dict[str, Any]]:
             }
 
 
+def table() -> str:
+    """The rows of results/ais_linear.csv as Markdown."""
+    lines = ["| latents | pixels | variance | temperatures | nats off (standard error) | effective chains, median |"]
+    lines.append("| --- | --- | --- | --- | --- | --- |")
+    for r in csv_tables.read(RESULTS):
+        found = f"{r['nats_off']} ({r['std_error']}) | {r['effective_chains']}"
+        lines.append(f"| {r['latents']} | {r['pixels']} | {r['obs_var']} | {int(r['temperatures']):,} | {found} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     rows = []
     for row in measure():
         rows.append(row)
         csv_tables.write(RESULTS, rows)
-        print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+    print(table(), end="")
 
 
 if __name__ == "__main__":

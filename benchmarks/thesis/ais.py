@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import packs
-from claim import RUNS, Finding, decided
+from claim import RUNS, Finding
 from numpy.typing import NDArray
 from thesis.experiment import KEPT, Table, grouped, over_draws, picture
 
@@ -25,7 +25,7 @@ SWEEP = (0.2, 0.1, *VARIANCES)  # wider than the thesis's range, in which a poor
 IMAGES, CHAINS, TEMPERATURES, FEWER, LATENT = 8, 8, 2000, 600, 10
 FEW = 2  # chains of the lower bound on simulated images
 DESCENT, RANDOM = 400, 64  # steps of Adam; starts from the prior, beside those where chains ended
-AGREE = 0.05  # a nearest image is confirmed if the descents of another variance come within this share of its distance
+SLACK = 0.8  # the upper bound takes this share of the least squared distance: descents may miss a nearer image
 PIXELS = 28 * 28
 PUBLISHED = {0.05: "227", 0.025: "297 (Wu et al.: 329)", 0.01: "63"}
 
@@ -110,17 +110,17 @@ def ceiling(square: Numbers, variance: float) -> Numbers:
     return -square / (2 * variance) - PIXELS / 2 * np.log(2 * np.pi * variance)
 
 
-def confirmed(squares: dict[float, Numbers]) -> Numbers:
-    """Of each image, whether the descents of two variances found one as near, (n,) bool."""
+def spread(squares: dict[float, Numbers]) -> float:
+    """How much farther the second best variance's descents end than the best one's, of the worst image; a share."""
     least, second = np.sort(list(squares.values()), axis=0)[:2]
-    return second <= (1 + AGREE) * least
+    return float((second / least).max() - 1)
 
 
 def finding(data: str, rows: Table) -> Finding:
     """Whether a lower bound at one of the thesis's variances lies above the upper bound at another."""
     nats, fewer, squares = (columns(rows, key) for key in ("nats", "nats_fewer", "nearest_square"))
     least = np.min(list(squares.values()), axis=0)
-    most = {v: ceiling(least, v) for v in nats}
+    most = {v: ceiling(SLACK * least, v) for v in nats}
     mean = {v: float(x.mean()) for v, x in nats.items()}
     best = max(VARIANCES, key=lambda v: mean[v])
     worst = min(VARIANCES, key=lambda v: most[v].mean())
@@ -134,15 +134,14 @@ def finding(data: str, rows: Table) -> Finding:
     }
     shown = [over_draws(f"lower bound, variance {v:g}", x, PUBLISHED.get(v, "")) for v, x in nats.items()]
     above = [over_draws(f"upper bound, variance {v:g}", x) for v, x in most.items()]
-    sure = confirmed(squares)
-    established = decided(least_swing.low, least_swing.high) == "holds" and bool(sure.all())
     return Finding(
         [*shown, *above, *climbs.values(), *gaps.values(), least_swing],
-        "holds" if established else "cannot tell here",
+        "holds" if least_swing.low > 0 else "cannot tell here",  # bounds that overlap refute nothing
         f"Within the thesis's range the lower bound at {best:g}, {mean[best]:.0f} nats, lies {least_swing.value:.0f} "
         f"[{least_swing.low:.0f}, {least_swing.high:.0f}] above the upper bound at {worst:g}, "
-        f"{most[worst].mean():.0f}, of the same images; the upper bound trusts descents to have found the nearest "
-        f"image, which two variances agree on for {int(sure.sum())} of {len(sure)} images. {the_best(nats, most)} "
+        f"{most[worst].mean():.0f}, of the same images. The upper bound takes {SLACK:.0%} of the least squared "
+        f"distance to an image of the generator that any descent found; descents of two variances differ by up to "
+        f"{spread(squares):.0%}. {the_best(nats, most)} "
         f"{looseness(rows, climbs)} On images that the generator made the bounds lie up to "
         f"{max(g.value for g in gaps.values()):.1f} nats apart, which says nothing of test images.",
     )
@@ -170,14 +169,32 @@ def looseness(rows: Table, climbs: dict[float, Any]) -> str:
     return (
         f"The lower bounds have not converged: from {first['fewer']:.0f} temperatures to {first['temperatures']:.0f} "
         f"they climb by {low.value:.0f} to {high.value:.0f} nats, and the median of effective chains is {chains:.1f} "
-        f"of {first['chains']:.0f}; differences of lower bounds are no differences of likelihoods."
+        f"of {first['chains']:.0f}; differences of lower bounds are no differences of likelihoods. {stuck(rows)}"
+    )
+
+
+def stuck(rows: Table) -> str:
+    """Where the signs of convergence deceive: many chains count, nothing climbs, and a nearer image was found."""
+    found = [
+        r["image"]
+        for r in rows
+        if r["effective_chains"] > r["chains"] / 2
+        and abs(r["nats"] - r["nats_fewer"]) < 5
+        and ceiling(np.float64(r["nearest_square"]), r["obs_var"]) > r["nats"] + 20
+    ]
+    if not found:
+        return ""
+    return (
+        f"Image {', '.join(f'{i:.0f}' for i in sorted(set(found)))} has most chains effective and no climb at "
+        f"{len(found)} of {len(grouped(rows, 'obs_var'))} variances, and yet a latent was found that no chain came "
+        f"near: neither is proof of convergence."
     )
 
 
 def draw(data: str, rows: Table) -> None:
     """Bounds against the variance, the thesis's range shaded; and the bounds on simulated images."""
     nats, fewer = columns(rows, "nats"), columns(rows, "nats_fewer")
-    least = np.min(list(columns(rows, "nearest_square").values()), axis=0)
+    least = SLACK * np.min(list(columns(rows, "nearest_square").values()), axis=0)
     first = rows[0]
     lines = {
         "upper bound: nearest image": {v: ceiling(least, v) for v in nats},
