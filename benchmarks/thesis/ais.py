@@ -2,9 +2,9 @@
 
 AIS bounds a likelihood from below. A bound from above is the likelihood at the best latent, log p(x) <=
 max_z log N(x; G(z), v I): it needs the image of the generator that is nearest to x, sought by descents from the prior
-and from where the annealed chains ended. What is said of two variances rests on the lower bound of one and the upper bound of the other.
-Bounds from both sides on images that the generator made itself (BDMC) stand beside them: they say nothing of test
-images, which lie off the model.
+and from where the annealed chains ended. What is said of two variances rests on the lower bound of one and the upper
+bound of the other. Bounds from both sides on images that the generator made itself (BDMC) stand beside them: they say
+nothing of test images, which lie off the model.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def columns(rows: Table, key: str) -> dict[float, Numbers]:
     return {float(v): np.array([r[key] for r in some]) for (v,), some in grouped(rows, "obs_var").items()}
 
 
-def ceiling(square: Numbers, variance: float) -> Numbers:
+def ceiling(square: Any, variance: float) -> Any:
     """log N(x; G(z), variance I) at a squared distance: at the least one, no likelihood is above it."""
     return -square / (2 * variance) - PIXELS / 2 * np.log(2 * np.pi * variance)
 
@@ -180,7 +180,7 @@ def stuck(rows: Table) -> str:
         for r in rows
         if r["effective_chains"] > r["chains"] / 2
         and abs(r["nats"] - r["nats_fewer"]) < 5
-        and ceiling(np.float64(r["nearest_square"]), r["obs_var"]) > r["nats"] + 20
+        and ceiling(r["nearest_square"], r["obs_var"]) > r["nats"] + 20
     ]
     if not found:
         return ""

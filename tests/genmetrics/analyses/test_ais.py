@@ -141,6 +141,16 @@ def test_both_bounds_hold_the_truth_of_simulated_images():
     assert abs(found.gap) < 0.5
 
 
+@pytest.mark.parametrize("chains", [1, 2])
+def test_weights_average_to_the_likelihood_although_steps_follow_few_chains(chains):
+    """exp(bound - truth) has mean 1, the identity AIS rests on; steps that follow one chain's fate do not bend it."""
+    images = drawn(3000)
+    found = ais_log_likelihood(Linear(), images, 2, VARIANCE, temperatures=60, chains=chains, leapfrog=3)
+    ratio = np.exp(found.per_image - exact(images))
+    assert ratio.mean() == pytest.approx(1, abs=4 * ratio.std() / np.sqrt(3000))
+    assert ratio.std() < 2
+
+
 def test_one_jump_from_the_prior_is_importance_sampling():
     """Two temperatures: the weight is the likelihood at the first latents, whatever the move after."""
     images = drawn(3)
