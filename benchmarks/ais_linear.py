@@ -37,7 +37,7 @@ def measure() -> Iterator[dict[str, Any]]:
         exact = multivariate_normal(b, w @ w.T + variance * np.eye(d)).logpdf(x)
         for temperatures in TEMPERATURES:
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=".* carries the weight")
+                warnings.filterwarnings("ignore", message=".* carry the weight")
                 found = gm.ais_log_likelihood(
                     lambda z, weight=weight, bias=bias: z @ weight.T + bias, x, k, variance, temperatures, device="cpu"
                 )

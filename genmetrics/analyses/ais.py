@@ -141,7 +141,7 @@ def loose(effective: NDArray[np.float64], chains: int) -> tuple[str, ...]:
     if median >= max(FEW, FEW_SHARE * chains):
         return ()
     return (
-        f"about {median:.1f} of {count(chains, 'chain')} carries the weight (effective chains, median over "
+        f"about {median:.1f} of {count(chains, 'chain')} carry the weight (effective chains, median over "
         f"{count(len(effective), 'image')}): the bound is loose by an unknown amount; take more temperatures",
     )
 

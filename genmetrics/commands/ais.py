@@ -79,7 +79,7 @@ def ais(
             row |= {"lower_std_error": found.lower_std_error, "upper_std_error": found.upper_std_error, "n": n}
         else:
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=".* carries the weight")  # printed below, of the notes
+                warnings.filterwarnings("ignore", message=".* carry the weight")  # printed below, of the notes
                 likelihood = ais_log_likelihood(
                     decoder, pixels, latent_dim, variance, checkpoint=checkpoint, progress=shown, **settings
                 )
