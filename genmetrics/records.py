@@ -203,7 +203,7 @@ class Record:
             record = cls(scores=scores, **{**content, "warnings": tuple(content["warnings"])})
             check_types(record)
             return record
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise DataError(f"{where}: not a genmetrics record ({error})") from None
 
 

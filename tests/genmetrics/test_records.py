@@ -127,6 +127,7 @@ def test_nan_and_inf_are_never_written(value, tmp_path):
         (lambda c: c["scores"][0].update(n_generated=1.5), "n_generated is 1.5, but should be a count"),
         (lambda c: c["scores"][0].update(n_generated=-1), "n_generated is -1, but should be a count"),
         (lambda c: c["scores"][0].update(n_generated=True), "n_generated is True, but should be a count"),
+        (lambda c: c["scores"][0].update(value=10**400), "not a genmetrics record.*too large"),
         (lambda c: c["scores"][0].update(baseline=1.0), "baseline 1.0 should be an object"),
         (lambda c: c["scores"][0].update(baseline={"value": "1"}), "baseline: value is '1', but should be a finite"),
         (lambda c: c["scores"][0].update(baseline={}), "baseline: value is None, but should be a finite"),
