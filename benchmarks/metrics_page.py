@@ -43,10 +43,10 @@ it is typed.
 ## At a glance
 
 A number is the weakest strength, of those tried, from which on the value is worse than that of undamaged images by more
-than {NOISE:g} times its noise (its standard deviation from one draw of undamaged images to another); **at 2, 3.5**: at
-these strengths, but not at every stronger one. **·** is blind: it never moves by so much. **▲** says better. **–** has
-no value. **a → b**, where images are fewer: the value of all and of the fewest, a move beyond the noise of {IMAGES}
-images but not of one set of so few.
+than {NOISE:g} times its noise (its standard deviation from one draw of images to another, the root mean square of that
+without damage and that at the strength, where images are fewer); **at 2, 3.5**: at these strengths, but not at every
+stronger one. **·** is blind: it never moves by so much. **▲** says better. **–** has no value. **a → b**, where images
+are fewer: the value of all and of the fewest, a move beyond the noise of {IMAGES} images but not of one set of so few.
 
 In the pictures that band is grey, and where values leave it by more than {DECADES} decades the scale is logarithmic
 beyond it. The last two columns are no damage to the pictures: there blind is what a metric of quality should be, and

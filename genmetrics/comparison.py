@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from genmetrics._checks import DataError
@@ -58,6 +58,8 @@ def compare(record_a: Record, record_b: Record) -> tuple[Difference, ...]:
         )
     content = [record.inputs.get("generated", {}).get("content") for record in (record_a, record_b)]
     same = content[0] is not None and content[0] == content[1]
+    if record_a.seed != record_b.seed:  # which cuts the sets into parts
+        shared = [(replace(a, of_parts=None), replace(b, of_parts=None)) for a, b in shared]
     return tuple(difference(a, b, same) for a, b in shared)
 
 
@@ -110,7 +112,7 @@ def is_sure(a: Score, b: Score, error: float) -> bool:
     Of values u and v, each less its baseline, |u| < |v| says that u - v and u + v are both not 0, and of which sign. In
     u - v the common baseline cancels; in u + v, where the values lie on either side of it, its error counts twice.
     """
-    if abs(a.value - b.value) <= Z95 * error:
+    if not abs(a.value - b.value) > Z95 * error:  # nor where the error is no number
         return False
     if a.better != "closer to real" or a.baseline is None or b.baseline is None:
         return True

@@ -8,7 +8,9 @@ real digits that were blurred.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ from genmetrics.digits import Splits, splits
 from genmetrics.evaluation import evaluate
 from genmetrics.features import Progress, extract
 from genmetrics.metrics import METRICS
-from genmetrics.ranking import places
+from genmetrics.ranking import places, tied
 from genmetrics.records import Record, Score, write_atomically
 from genmetrics.reports import wording
 
@@ -121,13 +123,24 @@ def summary(demo: Demo, metric: str) -> str:
     """What the metric measures, and which sets it cannot tell apart."""
     order = ranking(demo, metric)
     said = [f"{capitalised(METRICS[metric].summary)}."]
-    for place in dict.fromkeys(place for place, _ in order if place.endswith("=")):
-        names = joined([name for other, name in order if other == place])
+    for group in groups(demo, metric, [name for _, name in order]):
+        names = joined(group)
         among = f"{names}" if names.count(" ") == 2 else f"neighbours among {names}"
         said.append(f"It cannot tell {among} apart: the 95% interval of their difference holds 0.")
     if any(record[metric].std_error_generated is None for record in demo.records.values()):
         said.append("Places go by the value alone: it offers no interval over the samples drawn.")
     return " ".join(said)
+
+
+def groups(demo: Demo, metric: str, order: Sequence[str]) -> list[list[str]]:
+    """Neighbours in this order that cannot be told apart, two or more together."""
+    found = [[order[0]]]
+    for above, name in pairwise(order):
+        if tied(demo.records[above][metric], demo.records[name][metric]):
+            found[-1].append(name)
+        else:
+            found.append([name])
+    return [group for group in found if len(group) > 1]
 
 
 def lead(demo: Demo) -> str:

@@ -315,10 +315,10 @@ def environment(network: Extractor) -> dict[str, Any]:
 def with_report(record: Record, sides: Mapping[str, Side], folder: Path, seed: int, progress: Progress) -> Record:
     """The record with its pictures; the record and report.html written to `folder`."""
     from genmetrics.gallery import pictures_of
-    from genmetrics.records import files_of, write_together
+    from genmetrics.records import write_record
     from genmetrics.reports import html
 
     record = replace(record, pictures=tuple(pictures_of(record, sides, seed, progress)))
     page = html.render(record).encode(errors="replace")  # a file name may hold bytes that are no text
-    write_together(folder, {"report.html": page, **files_of(record)})
+    write_record(folder, record, page)
     return record

@@ -6,8 +6,9 @@ import csv
 import hashlib
 import io
 import json
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from genmetrics._checks import DataError
-from genmetrics.ranking import can_be_ranked, places
+from genmetrics.metrics import METRICS
+from genmetrics.ranking import by_value_alone, can_be_ranked, places
 from genmetrics.records import Record, Score, write_together
 
 APPLICATION_ID = 0x676D6C62  # "gmlb", in the file's header: this is a leaderboard
@@ -46,6 +48,7 @@ class Standing:
     model: str
     score: Score
     digest: str  # of the record it comes from
+    by_value_alone: bool = False  # no interval of its difference from another is known
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class Table:
     @property
     def first(self) -> Score:
         return self.standings[0].score
+
+    @property
+    def by_value_alone(self) -> bool:
+        """Some places have nothing but the order of the values to go by."""
+        return any(standing.by_value_alone for standing in self.standings)
 
 
 class Leaderboard:
@@ -85,8 +93,6 @@ class Leaderboard:
                 with board:
                     yield board
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.IntegrityError):
-                raise
             raise DataError(f"{self.path}: cannot be used as a leaderboard ({error}); choose another --board") from None
 
     def add(self, record: Record, model: str, *, replace: bool = False) -> bool:
@@ -101,30 +107,44 @@ class Leaderboard:
             False if this very record is there already, under this name.
 
         Raises:
-            DataError: its digests do not agree; these samples stand there under another name; or this model has a
-                score of equal signature.
+            DataError: it contradicts itself (`check`); these samples stand there under another name; or this model has
+                a score of equal signature.
         """
-        check_digests(record)
+        return self.add_all([(record, model)], replace=replace)[0]
+
+    def add_all(self, named: Sequence[tuple[Record, str]], *, replace: bool = False) -> list[bool]:
+        """Put records on the board, each with its model's name: all of them, or none.
+
+        Returns:
+            As `add`, one for each.
+
+        Raises:
+            DataError: as `add`, of any of them; the board is as it was.
+        """
+        for record, _ in named:
+            check(record)
+        with self.connected() as board:
+            board.execute("BEGIN IMMEDIATE")
+            return [self.insert(board, record, model, replace) for record, model in named]
+
+    def insert(self, board: sqlite3.Connection, record: Record, model: str, replace: bool) -> bool:
+        """`add` within a transaction, of a record that was checked."""
         text = record.to_json()
         digest = hashlib.sha256(text.encode()).hexdigest()
         samples = record.inputs["generated"]["content"]
         added = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        with self.connected() as board:
-            board.execute("BEGIN IMMEDIATE")
-            standing = board.execute("SELECT model FROM records WHERE digest = ?", (digest,)).fetchone()
-            if standing and standing[0] == model:
-                return False
-            other = board.execute(
-                "SELECT model FROM records WHERE samples = ? AND model != ?", (samples, model)
-            ).fetchone()
-            if other:
-                raise DataError(f"'{model}': the same samples are on the board as '{other[0]}'; give that --name")
-            for score in record:
-                self.make_room(board, model, score, replace)
-            board.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?)", (digest, model, samples, added, text))
-            rows = [(digest, model, score.metric, score.signature, score.value) for score in record]
-            board.executemany("INSERT INTO scores VALUES (?, ?, ?, ?, ?)", rows)
-            board.execute("DELETE FROM records WHERE digest NOT IN (SELECT digest FROM scores)")
+        standing = board.execute("SELECT model FROM records WHERE digest = ?", (digest,)).fetchone()
+        if standing and standing[0] == model:
+            return False
+        other = board.execute("SELECT model FROM records WHERE samples = ? AND model != ?", (samples, model)).fetchone()
+        if other:
+            raise DataError(f"'{model}': the same samples are on the board as '{other[0]}'; give that --name")
+        for score in record:
+            self.make_room(board, model, score, replace)
+        board.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?)", (digest, model, samples, added, text))
+        rows = [(digest, model, score.metric, score.signature, score.value) for score in record]
+        board.executemany("INSERT INTO scores VALUES (?, ?, ?, ?, ?)", rows)
+        board.execute("DELETE FROM records WHERE digest NOT IN (SELECT digest FROM scores)")
         return True
 
     def make_room(self, board: sqlite3.Connection, model: str, score: Score, replace: bool) -> None:
@@ -167,26 +187,57 @@ class Leaderboard:
 
 def table(signature: str, members: dict[str, tuple[Score, str]]) -> Table:
     """The scores of one signature in order; those that have no order come last, by name."""
-    ranked = places({model: score for model, (score, _) in members.items() if can_be_ranked(score)})
+    scores = {model: score for model, (score, _) in members.items() if can_be_ranked(score)}
+    ranked, bare = places(scores), by_value_alone(scores)
     placed = {model for _, model in ranked}
     order = [*ranked, *(("", model) for model in sorted(members) if model not in placed)]
-    return Table(signature, tuple(Standing(place, model, *members[model]) for place, model in order))
+    return Table(signature, tuple(Standing(place, model, *members[model], model in bare) for place, model in order))
 
 
-def check_digests(record: Record) -> None:
-    """The samples are told by their content, and each number was measured against the sets that the record holds.
+def check(record: Record) -> None:
+    """A record that agrees with itself: one score a signature, each of the network, sets and direction it claims.
 
     Raises:
-        DataError: a digest is missing, or a signature names another set.
+        DataError: it holds no scores, two of one signature, or one that says something else than the rest does.
     """
     if not record.scores:
         raise DataError("the record holds no scores")
-    generated = record.inputs.get("generated", {})
-    if not isinstance(generated.get("content"), str):
+    signatures = [score.signature for score in record]
+    for score in record:
+        if signatures.count(score.signature) > 1:
+            raise DataError(f"{score.name}: {signatures.count(score.signature)} scores with one signature; keep one")
+        row = METRICS.get(score.metric)
+        if row and score.better != row.better:
+            raise DataError(
+                f"{score.name}: better is '{score.better}', but of {score.metric} it is '{row.better}'; "
+                "the record was changed, or is of another version: score the samples again"
+            )
+    check_digests(record)
+
+
+def check_digests(record: Record) -> None:
+    """The samples are told by their content, and each number is of the network and the sets that the record holds.
+
+    Raises:
+        DataError: a digest is missing or none, or a signature names another network or set.
+    """
+    samples = record.inputs.get("generated", {}).get("content")
+    if not isinstance(samples, str):
         raise DataError("the record does not say what its samples are (inputs.generated.content); score them again")
+    for side, about in record.inputs.items():
+        content = about.get("content")
+        if content is not None and not (isinstance(content, str) and re.fullmatch("[0-9a-f]{64}", content)):
+            raise DataError(f"inputs.{side}.content is {content!r}, not a SHA-256 of 64 hexadecimal digits")
     for score in record:
         for part in score.signature.split("|"):
             side, _, reference = part.partition(":")
+            named = reference.rpartition("/")[2].partition("@")[2] if side == "features" else ""
+            weights = str(record.extractor.get("weights_sha256"))
+            if not weights.startswith(named):
+                raise DataError(
+                    f"{score.name}: its signature is of weights {named}, "
+                    f"but the record's are {weights[:8]} (extractor.weights_sha256); the record was changed"
+                )
             if side not in ("real", "train") or "@" not in reference:
                 continue
             held = record.inputs.get(side, {}).get("content")
@@ -228,9 +279,11 @@ def as_json(tables: list[Table]) -> list[dict[str, Any]]:
             "metric": table.first.metric,
             "name": table.first.name,
             "better": table.first.better,
+            "by_value_alone": table.by_value_alone,
             "standings": [
                 {
                     "place": standing.place,
+                    "by_value_alone": standing.by_value_alone,
                     "model": standing.model,
                     **{key: getattr(standing.score, key) for key in ("value", "low", "high", "n_real", "n_generated")},
                     "real_data": (standing.score.baseline or {}).get("value"),

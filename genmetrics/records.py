@@ -68,6 +68,9 @@ class Estimate:
         **rest: Any,
     ) -> Estimate:
         """Value with the interval value +- 1.96 standard errors, cut to the metric's bounds."""
+        if not math.isfinite(std_error):
+            kept = {name: rest[name] for name in ("options", "details", "notes") if name in rest}
+            return cls.bare(value, "its standard error leaves float64; bring the features nearer to 1", **kept)
         low, high = value - Z95 * std_error, value + Z95 * std_error
         return cls(value, std_error, low=max(low, bounds[0]), high=min(high, bounds[1]), **rest)
 
@@ -77,7 +80,7 @@ class Estimate:
 
         Right where the standard error grows with the value; `normal`, cut at 0, where it exceeds the value.
         """
-        if std_error >= value:
+        if not std_error < value:
             return cls.normal(value, std_error, bounds=(0.0, math.inf), **rest)
         factor = math.exp(Z95 * std_error / value)
         return cls(value, std_error, low=value / factor, high=value * factor, **rest)
@@ -167,7 +170,8 @@ class Record:
         What `compare` pairs two records by comes with it where that lies beside the file (`paired.npz`).
 
         Raises:
-            DataError: not JSON, not a record, or of a schema this version does not read; a folder without a record.
+            DataError: not JSON, not a record, or of a schema this version does not read; a folder without a record;
+                a record.json changed after it was written together with a `paired.npz`.
         """
         text = str(source)
         if text.lstrip().startswith("{"):
@@ -177,7 +181,8 @@ class Record:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{path}: not a readable record ({error})") from None
-        return with_paired(cls.parsed(text, str(path)), text, path.parent / PAIRED)
+        record = cls.parsed(text, str(path))
+        return with_paired(record, text, path.parent / PAIRED) if path.name == RECORD else record
 
     @classmethod
     def parsed(cls, text: str, where: str) -> Record:
@@ -198,7 +203,7 @@ class Record:
             record = cls(scores=scores, **{**content, "warnings": tuple(content["warnings"])})
             check_types(record)
             return record
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise DataError(f"{where}: not a genmetrics record ({error})") from None
 
 
@@ -229,8 +234,24 @@ def files_of(record: Record) -> dict[str, bytes]:
     return {RECORD: text.encode(), PAIRED: file.getvalue()}
 
 
+def write_record(folder: Path, record: Record, page: bytes) -> None:
+    """Record and report in a folder; what an earlier record there was paired by goes.
+
+    Raises:
+        DataError: as `write_together`.
+    """
+    files = files_of(record)
+    write_together(folder, {"report.html": page, **files})
+    if PAIRED not in files:
+        (folder / PAIRED).unlink(missing_ok=True)
+
+
 def with_paired(record: Record, text: str, path: Path) -> Record:
-    """The record with what was written beside its text; without, if there is nothing, or that of another text."""
+    """The record with what was written beside its text; without, if there is nothing that can be read.
+
+    Raises:
+        DataError: it was written beside another text.
+    """
     import zipfile
     import zlib
 
@@ -239,10 +260,13 @@ def with_paired(record: Record, text: str, path: Path) -> Record:
     try:
         with np.load(io.BytesIO(path.read_bytes())) as file:
             held = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, TypeError):
         return record
     if str(held.pop(DIGEST, "")) != digest_of(text):
-        return record
+        raise DataError(
+            f"{path.parent / RECORD}: changed after it was written ({PAIRED} beside it holds the SHA-256 of what was); "
+            f"score the samples again, or delete {PAIRED} if it is of another record"
+        )
     scores = (replace(s, **{name: held.get(f"{s.metric}/{name}") for name in BESIDE}) for s in record.scores)
     return replace(record, scores=tuple(scores))
 
@@ -259,16 +283,47 @@ def check_types(record: Record) -> None:
     """
     if not all(isinstance(part, dict) for part in (record.inputs, record.extractor, record.environment)):
         raise TypeError("inputs, extractor and environment should be objects")
+    for side, about in record.inputs.items():
+        if not isinstance(about, dict):
+            raise TypeError(f"inputs.{side}: {about!r} should be an object")
+    if not isinstance(record.created, str):
+        raise TypeError(f"created: {record.created!r} should be a string")
     for score in record.scores:
         if any(getattr(score, name) is not None for name in BESIDE):
             raise TypeError(f"{score.metric}: {' and '.join(BESIDE)} stand in {PAIRED}")
         for text in (score.metric, score.name, score.signature, score.better, score.interval):
             if not isinstance(text, str):
                 raise TypeError(f"{score.metric}: {text!r} should be a string")
-        optional = (score.low, score.high, score.std_error, score.std_error_generated)
-        for number in (score.value, *(x for x in optional if x is not None)):
-            if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-                raise TypeError(f"{score.metric}: {number!r} should be a finite number")
+        for key in ("n_real", "n_generated"):
+            number = getattr(score, key)
+            if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+                raise TypeError(f"{score.metric}: {key} is {number!r}, but should be a count of images")
+        check_numbers(score.metric, dataclasses.asdict(replace(score, details={}, baseline=None)))
+        if score.baseline is not None:
+            if not isinstance(score.baseline, dict):
+                raise TypeError(f"{score.metric}: baseline {score.baseline!r} should be an object")
+            check_numbers(f"{score.metric}: baseline", score.baseline)
+
+
+def check_numbers(where: str, row: dict[str, Any]) -> None:
+    """A value within its interval, and errors that are not below 0; `where` names them.
+
+    Raises:
+        TypeError: one is not a finite number.
+        ValueError: the interval does not hold the value, beyond rounding; or an error is below 0.
+    """
+    names = ("low", "high", "std_error", "std_error_generated")
+    numbers = {"value": row.get("value"), **{k: row[k] for k in names if row.get(k) is not None}}
+    for key, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+            raise TypeError(f"{where}: {key} is {number!r}, but should be a finite number")
+        if key.startswith("std_error") and number < 0:
+            raise ValueError(f"{where}: {key} is {number!r}, below 0")
+    value = numbers["value"]
+    low, high = numbers.get("low", value), numbers.get("high", value)
+    rounding = 1e-9 + 1e-6 * max(abs(low), abs(value), abs(high))
+    if low > value + rounding or high < value - rounding:
+        raise ValueError(f"{where}: its interval, {low!r} to {high!r}, does not hold its value, {value!r}")
 
 
 def write_together(folder: Path, files: dict[str, bytes]) -> None:

@@ -53,8 +53,8 @@ EXPERIMENTS = {  # name -> title, claim, and what the sentences do not say
     "ais": (
         "Annealed importance sampling (3.1.2, figure 3.5)",
         "One generator's log-likelihood depends on the variance that is chosen for its pixels.",
-        "Holds if over the thesis's variances it moves by more than the bounds on simulated images lie apart. "
-        "On grey: its range; the sweep goes on to larger variances to find the best one.",
+        "Holds if at one of the thesis's variances the lower bound (AIS) lies above the upper bound (the likelihood at "
+        "the nearest image of the generator) at another, by an interval over images. On grey: its range.",
     ),
 }
 

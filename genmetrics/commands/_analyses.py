@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from genmetrics._console import RANGES, stdout
-from genmetrics.records import Record, Score, write_together
+from genmetrics.records import Record, Score, write_record
 
 if TYPE_CHECKING:
     from genmetrics.reports.analysis import Section, Table
@@ -101,7 +101,7 @@ def deliver(
 
         shown = tuple(picture for section in sections for picture in section.pictures)
         page = render(title, lead, sections, replace(record, pictures=shown)).encode(errors="replace")
-        write_together(out, {"report.html": page, "record.json": record.to_json().encode()})
+        write_record(out, record, page)
     if as_json:
         click.echo(record.to_json(), nl=False)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def ais(
     settings: dict[str, Any] = {"temperatures": temperatures, "chains": chains, "seed": seed, "device": device}
     from genmetrics.analyses.ais import ais_bdmc, ais_log_likelihood
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     pixels = None if images is None else dequantised(images, n, seed)
     for variance in variances:
         if pixels is None:
@@ -77,9 +78,11 @@ def ais(
             row = {"lower": found.lower, "upper": found.upper, "gap": found.gap}
             row |= {"lower_std_error": found.lower_std_error, "upper_std_error": found.upper_std_error, "n": n}
         else:
-            likelihood = ais_log_likelihood(
-                decoder, pixels, latent_dim, variance, checkpoint=checkpoint, progress=shown, **settings
-            )
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".* carry the weight")  # printed below, of the notes
+                likelihood = ais_log_likelihood(
+                    decoder, pixels, latent_dim, variance, checkpoint=checkpoint, progress=shown, **settings
+                )
             row = dataclasses.asdict(likelihood) | {"per_image": likelihood.per_image.tolist(), "n": len(pixels)}
             row["effective_chains"] = float(likelihood.effective_chains.mean())
         rows.append({"obs_var": variance, **{key: value for key, value in row.items() if key != "obs_var"}, **settings})
@@ -88,6 +91,8 @@ def ais(
         return
     for row in rows:
         click.echo(sentence(row))
+        for note in row.get("notes", ()):
+            click.echo(f"  note: {note}")
 
 
 def sentence(row: dict[str, Any]) -> str:

@@ -26,24 +26,22 @@ def leaderboard() -> None:
 @click.option("--replace", is_flag=True, help="Take the place of this model's scores of equal signature.")
 @speaking_errors
 def add(records: tuple[Path, ...], board: Path, name: str | None, replace: bool) -> None:
-    """Put RECORDS (record.json files, or their folders) on the board. All are checked before the first is added."""
-    from genmetrics.leaderboard import Leaderboard, check_digests
+    """Put RECORDS (record.json files, or their folders) on the board: all of them, or none if one is refused."""
+    from genmetrics.leaderboard import Leaderboard, check
     from genmetrics.records import Record
 
     if name is not None and len(records) > 1:
         raise click.UsageError(f"--name names one model, but {len(records)} records are given")
-    read = {}
+    named = []
     for path in records:
-        read[path] = Record.from_json(path)
+        named.append((Record.from_json(path), name or model_of(path)))
         try:
-            check_digests(read[path])
+            check(named[-1][0])
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
-    opened = Leaderboard(board)
-    for path, record in read.items():
-        model = name or model_of(path)
-        added = opened.add(record, model, replace=replace)
-        click.echo(f"{model}: {'added' if added else 'was there already'}", err=True)
+    added = Leaderboard(board).add_all(named, replace=replace)
+    for (_, model), new in zip(named, added, strict=True):
+        click.echo(f"{model}: {'added' if new else 'was there already'}", err=True)
 
 
 @leaderboard.command()

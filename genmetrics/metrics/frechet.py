@@ -28,6 +28,7 @@ from genmetrics.records import Estimate
 
 TOLERANCE = 3e-9  # of the distance: what rounding may cost before the slower, exact factors are taken
 FEWEST_FOR_INTERVAL = 20  # images on each side
+EPS = float(np.finfo(float).eps)
 SQUARES_FIT = 1e-140, 1e140  # influences whose variance is a float64
 
 
@@ -112,8 +113,12 @@ def influence_by_cholesky(a: Gaussian, b: Gaussian) -> tuple[float, NDArray[np.f
     from scipy.linalg import solve_triangular
 
     half = np.sqrt(s)
+    known = (
+        squared > len(squared) * EPS * squared[-1]
+    )  # the others are all rounding, and of that size, as guarded above
+    to_b = np.divide(axes, half, out=np.zeros_like(axes), where=known)
     to_a = solve_triangular(root.T, axes * half, check_finite=False)
-    return distance, pull(a, -shift, to_a), pull(b, shift, root @ (axes / half))
+    return distance, pull(a, -shift, to_a), pull(b, shift, root @ to_b)
 
 
 def pull(of: Gaussian, shift: NDArray[np.float64], half_map: NDArray[np.float64]) -> NDArray[np.float64]:

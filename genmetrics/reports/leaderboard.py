@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from genmetrics.ranking import BY_VALUE_ALONE, TIES
 from genmetrics.records import Score
 from genmetrics.reports import wording
 from genmetrics.reports.html import Whisker, template, whisker_values, whiskers
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from genmetrics.leaderboard import Standing, Table
 
-TIES = "2= is a place shared with a neighbour: the 95% interval of the difference holds 0."
+ALONE = f"* {BY_VALUE_ALONE}"
 WINNERS = ("1", "1=")
 
 
@@ -31,6 +32,15 @@ class Row:
     @property
     def best(self) -> bool:
         return self.standing.place in WINNERS
+
+    @property
+    def place(self) -> str:
+        return place_of(self.standing)
+
+
+def place_of(standing: Standing) -> str:
+    """'2', '2=', '2*' where the order is by value alone, '–' where there is none."""
+    return f"{standing.place or '–'}{'*' if standing.by_value_alone else ''}"
 
 
 def heading(score: Score) -> str:
@@ -52,10 +62,12 @@ def markdown(tables: Sequence[Table], title: str) -> str:
         parts += ["| place | model | value | 95% interval |", "| ---: | --- | ---: | --- |"]
         for s in table.standings:
             number = wording.score_number(s.score)
-            parts.append(f"| {s.place or '–'} | {cell(s.model)} | {number.value} | {number.interval or 'none'} |")
+            parts.append(f"| {cell(place_of(s))} | {cell(s.model)} | {number.value} | {number.interval or 'none'} |")
         real = real_data(table)
         if real:
             parts.append(f"| | *real data* | {real.value} | {real.interval or 'none'} |")
+        if table.by_value_alone:
+            parts += ["", cell(ALONE)]
     return "\n".join([*parts, ""])
 
 
@@ -70,6 +82,7 @@ def page(tables: Sequence[Table], title: str) -> str:
         title=title,
         tables=[(table, heading(table.first), rows(table), *real_row(table)) for table in tables],
         ties=TIES,
+        alone=ALONE,
     )
 
 
@@ -104,7 +117,7 @@ def print_tables(tables: Sequence[Table], console: Console) -> None:
             number = wording.score_number(s.score)
             interval = number.interval or wording.NO_INTERVAL
             lines.append(
-                [(s.place or "–", ""), (wording.one_line(s.model), ""), (number.value, "bold"), (interval, "dim")]
+                [(place_of(s), ""), (wording.one_line(s.model), ""), (number.value, "bold"), (interval, "dim")]
             )
         real = real_data(table)
         if real:
@@ -112,6 +125,8 @@ def print_tables(tables: Sequence[Table], console: Console) -> None:
         drawn = aligned(console, ["place", "model", "value", "95% interval"], lines, right=(2,))
         least_width(drawn, console)
         console.print(drawn, crop=False)
+        if table.by_value_alone:
+            say(console, ALONE, style="dim")
         console.print(as_text(console, wording.one_line(table.signature), style="dim"), soft_wrap=True)
         console.print()
     say(console, TIES, style="dim")

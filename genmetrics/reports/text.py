@@ -55,7 +55,10 @@ def print_differences(found: Sequence[Difference], console: Console) -> None:
     table = aligned(console, ["metric", "a - b", "95% interval", "verdict"], rows)
     least_width(table, console)
     console.print(table, crop=False)
-    legend = "a is the first record, b the second; 'cannot tell': the interval holds 0, or there is none."
+    legend = (
+        "a is the first record, b the second; 'cannot tell': the interval holds 0, there is none, or it is not sure "
+        "which of the two is better."
+    )
     say(console, legend, style="dim")
     reasons: dict[str, list[str]] = {}
     for row in found:

@@ -24,6 +24,10 @@ def test_the_section_of_the_docs_is_made_from_the_tables(thesis):
     assert page.PAGE.read_text(encoding="utf-8") == page.page()
 
 
+def test_the_table_of_linear_decoders_in_the_docs_is_made_of_its_results(thesis):
+    assert importlib.import_module("ais_linear").table() in thesis("page").PAGE.read_text(encoding="utf-8")
+
+
 def test_every_table_belongs_to_an_experiment_and_has_its_picture(thesis):
     page, experiment = thesis("page"), thesis("experiment")
     known = {f"{name}_{data}" for name in page.EXPERIMENTS for data in thesis(name).DATA}
@@ -259,26 +263,54 @@ def test_parzen_windows_are_fooled_by_what_ddm_sees(thesis, poor, ddm, verdict):
     assert thesis("parzen").finding("mnist", parzen_table(poor, 10.0, ddm)).verdict == verdict
 
 
-def ais_table(nats, gap=1.0):
-    """Four images at each variance, all with the same differences between variances."""
+def ais_table(nats, square=60.0, climb=30.0, effective=1.0):
+    """Four images at each variance: their lower bounds, and one squared distance of the nearest image."""
     return [
-        {"obs_var": v, "image": i, "nats": x + 5.0 * i, "simulated_lower": 0.0, "simulated_upper": gap + 0.01 * i}
+        {"obs_var": v, "image": i, "nats": x + 5.0 * i, "nats_fewer": x + 5.0 * i - climb}
+        | {"effective_chains": effective, "chains": 8.0, "temperatures": 2000.0, "fewer": 600.0}
+        | {"nearest_square": square, "simulated_lower": 0.0, "simulated_upper": 1 + 0.01 * i}
         for v, x in nats.items()
         for i in range(4)
     ]
 
 
-def test_the_swing_of_ais_is_paired_and_must_exceed_the_bounds(thesis):
+def test_a_swing_of_ais_is_a_lower_bound_above_an_upper_one(thesis):
     ais = thesis("ais")
-    nats = {0.1: 50.0, 0.05: 30.0, 0.025: 20.0, 0.01: 10.0}
-    assert ais.finding("mnist", ais_table(nats)).verdict == "holds"
-    assert ais.finding("mnist", ais_table(nats, gap=30.0)).verdict == "cannot tell here"
-    assert "highest, 58, at 0.1, outside that range" in ais.finding("mnist", ais_table(nats)).sentence
+    nats = {0.1: -300.0, 0.05: -200.0, 0.025: -900.0, 0.01: -3000.0}
+    far, near = (ais.finding("mnist", ais_table(nats, square)) for square in (80.0, 20.0))
+    assert far.verdict == "holds"  # at 0.01 no likelihood is above 1085 - 0.8 * 80 / 0.02 = -2115
+    assert f"{-192.5 - ais.ceiling(np.float64(64), 0.01):.0f} [" in far.sentence
+    assert near.verdict == "cannot tell here"  # lower bounds 2,800 nats apart, which establish nothing
+    assert "median of effective chains is 1.0 of 8" in near.sentence
+    assert "climb by 30 to 30 nats" in near.sentence
+    assert "one of 0.1, 0.05, 0.025, 0.01: bounds cannot tell" in near.sentence
 
 
-def test_the_neighbours_of_a_variance(thesis):
-    assert thesis("ais").beside(0.1, [0.4, 0.1, 0.2, 0.05]) == [0.05, 0.2]
-    assert thesis("ais").beside(0.4, [0.4, 0.1, 0.2]) == [0.2]
+def test_the_upper_bound_is_a_normal_density(thesis):
+    from scipy.stats import norm
+
+    offsets = np.linspace(-1, 1, 784)
+    found = thesis("ais").ceiling((offsets**2).sum(), 0.05)
+    assert found == pytest.approx(norm.logpdf(offsets, scale=0.05**0.5).sum())
+
+
+def test_chains_that_agree_on_a_bad_place_are_told(thesis):
+    ais = thesis("ais")
+    rows = ais_table({0.05: -680.0, 0.01: -4450.0}, square=55.0, climb=0.0, effective=7.0)
+    assert "Image 0, 1, 2, 3 has" in ais.finding("mnist", [*rows, *ais_table({0.025: -600.0})]).sentence
+    assert ais.stuck(ais_table({0.05: -680.0}, square=55.0, climb=30.0)) == ""
+
+
+def test_descents_find_the_nearest_image(thesis):
+    """Of a linear decoder: the least-squares residual."""
+    import torch
+
+    rng = np.random.default_rng(0)
+    w, x = rng.normal(size=(6, 2)), rng.normal(size=(3, 6))
+    weight = torch.tensor(w)
+    starts = torch.randn(4, 3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = thesis("ais").nearest(lambda z: z @ weight.T, torch.tensor(x), starts)
+    np.testing.assert_allclose(found, np.linalg.lstsq(w, x.T, rcond=None)[1], rtol=1e-3)
 
 
 def test_means_of_kmeans_are_images(thesis):

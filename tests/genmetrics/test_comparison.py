@@ -185,6 +185,18 @@ def test_parts_against_the_same_parts_of_the_reference_give_the_variance_of_the_
     assert difference(*sure).high - 20 == pytest.approx(1.959964 * math.sqrt(18), rel=1e-6)  # the samples' own
 
 
+def test_parts_that_were_cut_by_other_seeds_are_not_paired():
+    parts = dataclasses.replace(score(20.0), of_parts=np.array([[9.0, 1.0], [2.0, 7.0]]))
+    for seed, reason in ((0, PAIRED), (1, CONDITIONAL)):
+        other = record(dataclasses.replace(parts, value=0.0), content="b")
+        records = record(parts), dataclasses.replace(other, seed=seed)
+        assert [pair.reason for pair in compare(*records)] == [reason]
+
+
+def test_an_error_that_is_no_number_makes_nothing_sure():
+    assert difference(score(20.0, error=math.nan), score(1.0)).verdict == "cannot tell"
+
+
 def test_drawn_anew_the_reference_is_covered_by_the_paired_interval_and_not_by_the_conditional_one():
     """Samples on either side of real images: where these lie by chance moves one distance up, the other down."""
     rng = np.random.default_rng(0)

@@ -180,9 +180,10 @@ def test_no_extractor_and_no_weights_is_an_error_that_names_the_choices(digits):
         gm.evaluate(digits.test.images, digits.held_out.images)
 
 
-def test_a_metric_that_needs_a_classifier_is_refused_before_anything_is_read():
+def test_a_metric_that_needs_a_classifier_is_refused_before_anything_is_read(tmp_path):
+    (tmp_path / "damaged.png").write_bytes(b"no image")
     with pytest.raises(DataError, match="inception-score needs logits, but pixels gives none"):
-        gm.evaluate("nowhere", "nowhere", metrics=["inception-score"], extractor="pixels")
+        gm.evaluate(tmp_path, tmp_path, metrics=["inception-score"], extractor="pixels")
 
 
 def test_the_same_set_twice_is_a_warning(digits):

@@ -11,6 +11,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from report_material import HOSTILE, Page, score
@@ -18,8 +19,8 @@ from report_material import HOSTILE, Page, score
 from genmetrics._checks import DataError
 from genmetrics.cli import main
 from genmetrics.leaderboard import Leaderboard, build
-from genmetrics.ranking import places
-from genmetrics.records import Record
+from genmetrics.ranking import BY_VALUE_ALONE, places
+from genmetrics.records import Record, write_record
 
 REAL, SIGNATURE = "9ab92a1d" * 8, "{}|features:pixels|real:390@9ab92a1d|revision:1"
 
@@ -42,6 +43,11 @@ def fd(value: float, error: float = 0.1, signature: str = "fd_pixels-390", **res
     return score("frechet", numbers, std_error_generated=error, signature=SIGNATURE.format(signature), **rest)
 
 
+def of_network():
+    """A score that a network with weights of this digest gave."""
+    return fd(1.0, signature="fd_x-390|features:x@clean/penultimate@3b7c")
+
+
 @pytest.fixture
 def board(tmp_path) -> Leaderboard:
     return Leaderboard(tmp_path / "board.sqlite")
@@ -55,6 +61,36 @@ def test_a_place_is_shared_where_the_interval_of_the_difference_holds_0(board):
     for name, samples, value in (("far", "a", 9.0), ("near", "b", 1.0), ("near too", "c", 1.2)):
         board.add(record(samples, fd(value)), name)
     assert order(board) == [[("1=", "near"), ("1=", "near too"), ("3", "far")]]
+
+
+def test_a_place_too_close_to_the_one_above_is_marked_though_no_other_has_its_number():
+    """c lies apart from a but not from b: one better set is told apart from it, and b above it is not."""
+    found = places({"a": fd(1.0, 0.1), "b": fd(1.2, 0.1), "c": fd(1.4, 0.1), "d": fd(9.0, 0.1)})
+    assert found == [("1=", "a"), ("1=", "b"), ("2=", "c"), ("4", "d")]
+
+
+def test_places_by_value_alone_are_told(board, tmp_path):
+    for samples, value in (("a", 1.0), ("b", 2.0), ("c", 2.0)):
+        board.add(record(samples, replace(fd(value), std_error_generated=None)), samples)
+    (table,) = board.tables()
+    assert [(s.place, s.by_value_alone) for s in table.standings] == [("1", True), ("2=", True), ("2=", True)]
+    files = build([table], tmp_path / "out", "Digits")
+    text = files["leaderboard.md"].read_text()
+    assert "| 1\\* | a |" in text
+    assert "| 2=\\* | c |" in text
+    assert "\\* No interval of a difference is known here: the order is by value alone." in text
+    assert f"* {BY_VALUE_ALONE}" in Page(files["index.html"].read_text()).texts("p")
+    (kept,) = json.loads(files["leaderboard.json"].read_text())
+    assert (kept["by_value_alone"], kept["standings"][2]["by_value_alone"]) == (True, True)
+    assert f"* {BY_VALUE_ALONE}" in run("build", "--board", board.path).stdout
+
+
+def test_places_with_intervals_of_differences_are_not_said_to_be_by_value_alone(board, tmp_path):
+    for samples, value in (("a", 1.0), ("b", 5.0)):
+        board.add(record(samples, fd(value)), samples)
+    files = build(board.tables(), tmp_path / "out", "Digits")
+    assert not any(BY_VALUE_ALONE in file.read_text() for file in files.values())
+    assert json.loads(files["leaderboard.json"].read_text())[0]["by_value_alone"] is False
 
 
 def test_higher_is_better_where_the_score_says_so():
@@ -80,8 +116,8 @@ def test_only_equal_signatures_are_ranked_together(board):
 
 
 def test_a_metric_without_direction_has_no_places(board):
-    board.add(record("b", fd(1.0, better="")), "b")
-    board.add(record("a", fd(2.0, better="")), "a")
+    board.add(record("b", fd(1.0, better="", metric="own")), "b")
+    board.add(record("a", fd(2.0, better="", metric="own")), "a")
     assert order(board) == [[("", "a"), ("", "b")]]
 
 
@@ -116,6 +152,30 @@ def test_a_record_that_does_not_say_what_its_samples_are_is_refused(board):
     nameless = replace(record("a", fd(1.0)), inputs={"real": {"content": REAL}})
     with pytest.raises(DataError, match="does not say what its samples are"):
         board.add(nameless, "a")
+
+
+@pytest.mark.parametrize(
+    ("scores", "extractor", "content", "message"),
+    [
+        ((fd(1.0), fd(1.0)), {}, "a" * 64, "2 scores with one signature"),
+        ((fd(1.0), replace(fd(2.0), metric="own")), {}, "a" * 64, "2 scores with one signature"),
+        ((replace(fd(1.0), better="higher"),), {}, "a" * 64, "better is 'higher', but of frechet it is 'lower'"),
+        ((fd(1.0),), {}, "g" * 64, "inputs.generated.content is 'g+', not a SHA-256"),
+        ((fd(1.0),), {}, "a" * 8, "inputs.generated.content is 'a+', not a SHA-256"),
+        ((of_network(),), {"weights_sha256": "c" * 64}, "a" * 64, "is of weights 3b7c, but the record's are cccccccc"),
+        ((of_network(),), {"weights_sha256": None}, "a" * 64, "is of weights 3b7c, but the record's are None"),
+    ],
+)
+def test_a_record_that_contradicts_itself_is_refused(board, scores, extractor, content, message):
+    found = record("a", *scores)
+    found.inputs["generated"]["content"] = content
+    with pytest.raises(DataError, match=message):
+        board.add(replace(found, extractor=extractor), "a")
+    assert board.tables() == []
+
+
+def test_a_record_of_the_network_its_signature_names_is_added(board):
+    assert board.add(replace(record("a", of_network()), extractor={"weights_sha256": "3b7c" * 16}), "a")
 
 
 def test_a_record_changed_inside_the_file_is_found_out(board):
@@ -197,17 +257,17 @@ def run(*arguments):
 
 
 def test_records_are_added_and_ranked_from_the_command_line(tmp_path):
-    for name, value in (("good", 1.0), ("bad", 5.0)):
+    for name, value in (("acute", 1.0), ("bad", 5.0)):
         (tmp_path / name).mkdir()
         record(name[0], fd(value)).to_json(tmp_path / name / "record.json")
     board = tmp_path / "b.sqlite"
-    added = run("add", tmp_path / "good" / "record.json", tmp_path / "bad" / "record.json", "--board", board)
+    added = run("add", tmp_path / "acute" / "record.json", tmp_path / "bad" / "record.json", "--board", board)
     assert added.exit_code == 0, added.output
     built = run("build", "--board", board, "--out", tmp_path / "out", "--json")
     (table,) = json.loads(built.stdout)
-    assert [(s["place"], s["model"]) for s in table["standings"]] == [("1", "good"), ("2", "bad")]
+    assert [(s["place"], s["model"]) for s in table["standings"]] == [("1", "acute"), ("2", "bad")]
     assert (tmp_path / "out" / "index.html").is_file()
-    assert "good" in run("build", "--board", board).stdout
+    assert "acute" in run("build", "--board", board).stdout
 
 
 def test_one_bad_record_among_several_adds_none(tmp_path):
@@ -217,6 +277,33 @@ def test_one_bad_record_among_several_adds_none(tmp_path):
     assert found.exit_code == 1
     assert "bad.json: schema None" in found.stderr
     assert not (tmp_path / "b.sqlite").exists()
+
+
+def test_one_refused_record_among_several_adds_none(tmp_path):
+    """Each is well by itself; only beside the others the third is refused."""
+    for name, samples in (("a", "a"), ("b", "b"), ("again", "a"), ("c", "c")):
+        record(samples, fd(1.0)).to_json(tmp_path / f"{name}.json")
+    board = tmp_path / "b.sqlite"
+    assert run("add", tmp_path / "c.json", "--board", board).exit_code == 0
+    found = run("add", *(tmp_path / f"{name}.json" for name in ("a", "b", "again", "c")), "--board", board)
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "'again': the same samples are on the board as 'a'" in found.stderr
+    assert "added" not in found.stderr
+    assert order(Leaderboard(board)) == [[("1", "c")]]
+
+
+def test_a_folder_whose_record_was_changed_is_refused(tmp_path):
+    arrays = replace(fd(1.0), of_reference=np.ones((2, 3)))
+    write_record(tmp_path / "mine", record("a", arrays), b"")
+    file = tmp_path / "mine" / "record.json"
+    assert run("add", file.parent, "--board", tmp_path / "before.sqlite").exit_code == 0
+    file.write_text(file.read_text().replace('"value": 1.0', '"value": 0.9'))
+    found = run("add", file.parent, "--board", tmp_path / "b.sqlite")
+    assert found.exit_code == 1
+    assert "record.json: changed after it was written" in found.stderr
+    compared = CliRunner().invoke(main, ["compare", str(file.parent), str(file.parent)])
+    assert compared.exit_code == 1
+    assert "changed after it was written" in compared.stderr
 
 
 def test_building_what_is_not_there_says_how_to_begin(tmp_path):

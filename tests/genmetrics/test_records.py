@@ -3,13 +3,25 @@ import json
 import math
 import os
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 from genmetrics._checks import DataError
-from genmetrics.records import SCHEMA_VERSION, Z95, Estimate, Picture, Record, Score, files_of, write_atomically
+from genmetrics.leaderboard import check
+from genmetrics.records import (
+    SCHEMA_VERSION,
+    Z95,
+    Estimate,
+    Picture,
+    Record,
+    Score,
+    files_of,
+    write_atomically,
+    write_record,
+)
 
 SCORE = Score(
     metric="frechet",
@@ -29,7 +41,7 @@ SCORE = Score(
     baseline={"value": 1e-300, "low": None, "high": None, "n": 3},
 )
 RECORD = Record(
-    scores=(SCORE, dataclasses.replace(SCORE, metric="kernel", name="kd_digits-cnn", value=-1e-17)),
+    scores=(SCORE, dataclasses.replace(SCORE, metric="kernel", name="kd_digits-cnn", value=-1e-17, low=-0.1)),
     inputs={"real": {"n": 10, "digest": "ab"}, "generated": {"n": 12, "digest": "é"}},
     extractor={"name": "digits-cnn", "weights_sha256": None},
     seed=3,
@@ -103,6 +115,22 @@ def test_nan_and_inf_are_never_written(value, tmp_path):
         (lambda c: c["scores"][0].pop("value"), "not a genmetrics record.*value"),
         (lambda c: c["scores"][0].update(of_parts=[[1.0]]), "not a genmetrics record.*stand in paired.npz"),
         (lambda c: c.update(scores=["x"]), "not a genmetrics record"),
+        (lambda c: c.update(created=None), "created: None should be a string"),
+        (lambda c: c.update(inputs={"generated": "x"}), "inputs.generated: 'x' should be an object"),
+        (
+            lambda c: c["scores"][0].update(low=0.31),
+            "interval, 0.31 to 0.35, does not hold its value, 0.3",
+        ),
+        (lambda c: c["scores"][0].update(high=0.29), "does not hold its value"),
+        (lambda c: c["scores"][0].update(std_error_generated=-1e-9), "std_error_generated is -1e-09, below 0"),
+        (lambda c: c["scores"][0].update(n_real=None), "n_real is None, but should be a count"),
+        (lambda c: c["scores"][0].update(n_generated=1.5), "n_generated is 1.5, but should be a count"),
+        (lambda c: c["scores"][0].update(n_generated=-1), "n_generated is -1, but should be a count"),
+        (lambda c: c["scores"][0].update(n_generated=True), "n_generated is True, but should be a count"),
+        (lambda c: c["scores"][0].update(value=10**400), "not a genmetrics record.*too large"),
+        (lambda c: c["scores"][0].update(baseline=1.0), "baseline 1.0 should be an object"),
+        (lambda c: c["scores"][0].update(baseline={"value": "1"}), "baseline: value is '1', but should be a finite"),
+        (lambda c: c["scores"][0].update(baseline={}), "baseline: value is None, but should be a finite"),
         (lambda c: c.update(scores=None), "not a genmetrics record"),
     ],
 )
@@ -222,17 +250,69 @@ def test_a_record_without_any_is_one_file():
     assert files_of(RECORD) == {"record.json": RECORD.to_json().encode()}
 
 
-@pytest.mark.parametrize("damage", ["another record", "no archive", "half of it"])
-def test_what_belongs_to_another_record_or_is_damaged_is_left_alone(damage, tmp_path):
+@pytest.mark.parametrize("damage", ["no archive", "half of it"])
+def test_what_is_damaged_is_left_alone(damage, tmp_path):
     folder = written(tmp_path / "out", with_arrays())
-    if damage == "another record":
-        dataclasses.replace(RECORD, seed=4).to_json(folder / "record.json")
-    else:
-        whole = (folder / "paired.npz").read_bytes()
-        (folder / "paired.npz").write_bytes(b"text" if damage == "no archive" else whole[: len(whole) // 2])
+    whole = (folder / "paired.npz").read_bytes()
+    (folder / "paired.npz").write_bytes(b"text" if damage == "no archive" else whole[: len(whole) // 2])
     assert Record.from_json(folder).scores[0].of_reference is None
+
+
+def test_a_record_changed_after_it_was_written_is_refused(tmp_path):
+    folder = written(tmp_path / "out", with_arrays())
+    text = (folder / "record.json").read_text(encoding="utf-8")
+    (folder / "record.json").write_text(text.replace("0.30000000000000004", "0.26"), encoding="utf-8")
+    for source in (folder, folder / "record.json"):
+        with pytest.raises(DataError, match=r"record\.json: changed after it was written \(paired\.npz"):
+            Record.from_json(source)
+    (folder / "paired.npz").unlink()
+    assert Record.from_json(folder)["frechet"].value == 0.26
+
+
+def test_another_record_beside_a_paired_one_is_no_change_of_it(tmp_path):
+    folder = written(tmp_path / "out", with_arrays())
+    dataclasses.replace(RECORD, seed=4).to_json(folder / "mine.json")
+    assert Record.from_json(folder / "mine.json").seed == 4
+
+
+def test_a_record_written_over_a_paired_one_takes_its_place(tmp_path):
+    folder = written(tmp_path / "out", with_arrays())
+    write_record(folder, dataclasses.replace(RECORD, seed=4), b"page")
+    assert sorted(path.name for path in folder.iterdir()) == ["record.json", "report.html"]
+    assert Record.from_json(folder).seed == 4
+
+
+def test_the_leaderboards_records_are_read():
+    files = sorted((Path(__file__).parents[2] / "benchmarks" / "leaderboards").glob("*/*.json"))
+    assert len(files) > 50
+    for file in files:
+        check(Record.from_json(file))
 
 
 def test_a_folder_without_a_record_is_refused_with_what_would_write_one(tmp_path):
     with pytest.raises(DataError, match=r"no record\.json in this folder; `genmetrics score"):
         Record.from_json(tmp_path)
+
+
+@pytest.mark.parametrize("make", [Estimate.normal, Estimate.log_normal])
+@pytest.mark.parametrize("error", [math.nan, math.inf])
+def test_an_error_that_is_no_number_gives_no_interval(make, error):
+    found = make(3.0, error, std_error_generated=error, interval="over samples", notes=("n",), of_reference=error)
+    assert (found.value, found.notes) == (3.0, ("n",))
+    assert found.std_error is found.std_error_generated is found.low is found.high is found.of_reference is None
+    assert "no interval: its standard error leaves float64" in found.interval
+
+
+def test_whatever_bytes_are_damaged_the_record_is_read(tmp_path):
+    folder = written(tmp_path / "out", with_arrays())
+    whole = (folder / "paired.npz").read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(whole), 3):
+            damaged[place] = rng.integers(256)
+        (folder / "paired.npz").write_bytes(damaged)
+        assert Record.from_json(folder) == RECORD
+    np.save(tmp_path / "plain.npy", np.zeros(3))
+    (folder / "paired.npz").write_bytes((tmp_path / "plain.npy").read_bytes())
+    assert Record.from_json(folder) == RECORD

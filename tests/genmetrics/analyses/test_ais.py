@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -7,10 +8,11 @@ from click.testing import CliRunner
 
 from genmetrics._checks import DataError
 from genmetrics.analyses import ais_chains
-from genmetrics.analyses.ais import ais_bdmc, ais_log_likelihood, ais_sweep
+from genmetrics.analyses.ais import ais_bdmc, ais_log_likelihood, ais_sweep, loose
 from genmetrics.analyses.ais_chains import Chains, Schedule
 from genmetrics.cli import main
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* carry the weight")  # runs too short to be right
 W = np.random.default_rng(0).normal(size=(5, 2))
 B = np.random.default_rng(1).normal(size=5)
 VARIANCE = 0.3
@@ -57,6 +59,55 @@ def test_a_linear_decoders_likelihood_is_found_within_a_tenth_of_a_nat(variance)
     assert (found.effective_chains > 1).all()
 
 
+@pytest.mark.parametrize(
+    ("effective", "chains", "noted"),
+    [
+        ([1.0, 1.9, 9.0], 16, "about 1.9 of 16 chains"),
+        ([1.0, 2.0, 9.0], 16, None),
+        ([3.9, 3.9], 40, "about 3.9 of 40 chains .* over 2 images"),
+        ([4.0, 4.0], 40, None),
+        ([1.0], 1, "about 1.0 of 1 chain "),
+    ],
+)
+def test_few_effective_chains_of_the_median_image_are_noted(effective, chains, noted):
+    notes = loose(np.array(effective), chains)
+    assert len(notes) == (noted is not None)
+    assert noted is None or re.match(f"{noted}.*more temperatures", notes[0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loose_bound_warns_and_a_tight_one_does_not():
+    """A hard decoder and three temperatures, against an easy one and a hundred."""
+    with pytest.warns(UserWarning, match="carry the weight") as caught:
+        found = ais_log_likelihood(Linear(), drawn(3), 2, 1e-3, temperatures=3)
+    assert found.notes == (str(caught[0].message),)
+    assert caught[0].filename == __file__
+    assert ais_log_likelihood(Linear(), drawn(3), 2, VARIANCE, temperatures=100).notes == ()
+
+
+def test_the_step_of_an_image_does_not_depend_on_how_narrow_the_posteriors_of_others_are():
+    """G(z) = z + z^3 rises 76 times as fast at 5 as at 0."""
+    z = torch.tensor([[0.0, 0.0], [5.0, 5.0]], dtype=torch.float64)
+
+    def step_sizes(rows):
+        chains = Chains(lambda z: z + z**3, (z + z**3)[rows], z[rows].repeat(50, 1, 1), 0.02, 0, 0.1)
+        for _ in range(60):
+            chains.move(1.0, 10)
+        return chains.step_size.flatten().tolist()
+
+    wide, narrow = step_sizes([0, 1])
+    assert wide == pytest.approx(step_sizes([0])[0], rel=0.3)
+    assert narrow < wide / 10
+
+
+def test_steps_follow_the_acceptance_within_thirty_temperatures():
+    """At the prior's step nothing is accepted at once under a narrow posterior: it falls by a factor of 10 or more."""
+    chains = Chains.prior(Linear(), torch.tensor(drawn(4)), 2, 1e-3, 16, 0)
+    for _ in range(30):
+        chains.move(1.0, 10)
+    assert (chains.step_size < ais_chains.LARGEST / 10).all()
+
+
 def test_chains_move_from_the_first_temperature_on():
     """At the prior the largest step is accepted, and a trajectory of ten of them leaves the place it began at."""
     chains = Chains.prior(Linear(), torch.tensor(drawn(5)), 2, VARIANCE, 400, 0)
@@ -77,8 +128,9 @@ def test_the_reverse_run_begins_with_the_step_that_the_forward_one_ended_with(mo
 
     monkeypatch.setattr(Chains, "move", recorded)
     ais_bdmc(Linear(), 2, 0.02, n=5, temperatures=100, chains=2)
-    assert steps[0][0] == ais_chains.LARGEST
-    assert steps[99][0] == steps[98][1] < ais_chains.LARGEST
+    assert (steps[0][0] == ais_chains.LARGEST).all()
+    assert (steps[99][0] == steps[98][1]).all()
+    assert (steps[99][0] < ais_chains.LARGEST).all()
 
 
 def test_both_bounds_hold_the_truth_of_simulated_images():
@@ -89,6 +141,16 @@ def test_both_bounds_hold_the_truth_of_simulated_images():
     assert above.mean() >= -2 * above.std() / np.sqrt(60)
     assert found.gap == found.upper - found.lower
     assert abs(found.gap) < 0.5
+
+
+@pytest.mark.parametrize("chains", [1, 2])
+def test_weights_average_to_the_likelihood_although_steps_follow_few_chains(chains):
+    """exp(bound - truth) has mean 1, the identity AIS rests on; steps that follow one chain's fate do not bend it."""
+    images = drawn(3000)
+    found = ais_log_likelihood(Linear(), images, 2, VARIANCE, temperatures=60, chains=chains, leapfrog=3)
+    ratio = np.exp(found.per_image - exact(images))
+    assert ratio.mean() == pytest.approx(1, abs=4 * ratio.std() / np.sqrt(3000))
+    assert ratio.std() < 2
 
 
 def test_one_jump_from_the_prior_is_importance_sampling():
@@ -226,6 +288,9 @@ def test_the_command_line_gives_numbers_json_and_bounds(tmp_path):
     rows = json.loads(run.stdout)
     assert [row["obs_var"] for row in rows] == [0.1, 0.2]
     assert len(rows[0]["per_image"]) == 3
+    assert "carry the weight" in rows[0]["notes"][0]
+    run = CliRunner().invoke(main, ["ais", str(tmp_path / "x.npy"), *common, "--obs-var", "0.1", "--n", "3"])
+    assert re.search(r"note: about 1\.\d of 2 chains carry the weight .*more temperatures", run.stdout)
     run = CliRunner().invoke(main, ["ais", *common, "--obs-var", "0.1", "--bdmc", "--n", "4"])
     assert run.exit_code == 0, run.output
     assert "gap" in run.stdout

@@ -19,7 +19,13 @@ from genmetrics.metrics.frechet import (
     frechet_influence,
     influence_by_cholesky,
 )
-from genmetrics.metrics.gaussians import Gaussian, covariance_factor, rounding_of_roots, squared_singular_values
+from genmetrics.metrics.gaussians import (
+    Gaussian,
+    covariance_factor,
+    rounding_of_roots,
+    singular,
+    squared_singular_values,
+)
 from genmetrics.metrics.moments import Moments
 from genmetrics.sources import open_images
 from tests.reference import frechet as slow
@@ -576,3 +582,23 @@ def test_pixels_of_mnist_whose_factor_defeats_divide_and_conquer(shared_data):
     drawn = images[np.random.default_rng(0).permutation(60_000)[13 * 1500 : 14 * 1500]]
     found = features_of(open_images(drawn, "drawn"), find_extractor("pixels")).outputs["features"]
     assert frechet_estimate(found, found[:200]).std_error > 0
+
+
+@pytest.mark.parametrize("decades", [1, 2, 3, 4])
+def test_scales_that_differ_between_the_sets_leave_finite_influences(decades):
+    """Eigenvalues that are all rounding have no inverse: the exact factors' influences are those without them."""
+    rng = np.random.default_rng(decades)
+    for _ in range(10):
+        scales = np.logspace(-decades, decades, 20)
+        x, y = (rng.normal(size=(200, 20)) * rng.permutation(scales) for _ in range(2))
+        found = frechet_estimate(x, y)
+        assert np.isfinite([found.std_error, found.std_error_generated]).all()
+        a, b = Gaussian(x, "real"), Gaussian(y, "generated")
+        quick = influence_by_cholesky(a, b)
+        if quick is None:
+            continue
+        left, s, right = singular(a.whitened.factor.T @ b.whitened.factor)
+        shift = b.mean - a.mean
+        exact = a.whitened.pull(-shift, left, s), b.whitened.pull(shift, right.T, s)
+        for these, those in zip(quick[1:], exact, strict=True):
+            np.testing.assert_allclose(these, those, atol=1e-6 * np.abs(those).max())
