@@ -5,6 +5,8 @@ from __future__ import annotations
 from claim import Claim, Finding, Row, all_of, decided, main, over_seeds, read
 
 PUBLISHED = {10: "0.019", 100: "-0.056", 1000: "0.400"}
+REAL_ALONE = {10: "0.081", 100: "0.196", 1000: "0.175"}
+MADE_ALONE = "0.88 (of which data is not said)"
 
 CLAIM = Claim(
     "Basart (2017), thesis",
@@ -39,7 +41,11 @@ def measure() -> Finding:
             "accuracy, images made by ModNet of all images alone": ("generated only", "0"),
         }.items()
     }
-    rows = [over_seeds(title, values, share=True) for title, values in accuracies.items()]
+    published = [*REAL_ALONE.values(), MADE_ALONE]
+    rows = [
+        over_seeds(title, values, told, share=True)
+        for (title, values), told in zip(accuracies.items(), published, strict=True)
+    ]
     seen = [float(r["value"]) for r in read("mnist_modnet.csv") if r["number"] == "target_seen"]
     rows.append(over_seeds("made images that mnist-cnn sees as labelled", seen, share=True))
     verdicts = [decided(row.low, row.high) for row in gains]
