@@ -14,12 +14,12 @@ Panels are kept in runs/sensitivity/ and not measured again: only metrics that a
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import csv_tables
 import numpy as np
 import packs
 from numpy.typing import NDArray
@@ -128,22 +128,18 @@ def spoken(panel: int) -> Any:
 
 def stored(panel: int) -> list[Measured]:
     """The values of one panel that are kept."""
-    file = RUNS / f"{panel}.csv"
-    if not file.exists():
-        return []
-    with file.open(newline="") as rows:
-        return [
-            Measured(
-                row["metric"],
-                row["damage"],
-                float(row["strength"]),
-                float(row["value"]),
-                None,
-                None,
-                float(row["noise"]) if row["noise"] else None,
-            )
-            for row in csv.DictReader(rows)
-        ]
+    return [
+        Measured(
+            row["metric"],
+            row["damage"],
+            float(row["strength"]),
+            float(row["value"]),
+            None,
+            None,
+            float(row["noise"]) if row["noise"] else None,
+        )
+        for row in csv_tables.read(RUNS / f"{panel}.csv")
+    ]
 
 
 def keep(panel: int, found: Panel) -> None:
@@ -186,25 +182,19 @@ def t_of(panels: int, confidence: float) -> float:
 
 
 def write(points: list[Point]) -> None:
-    names = [field.name for field in fields(Point)]
-    with RESULTS.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(names)
-        for point in points:
-            rows.writerow([x if isinstance(x, str) else f"{x:.6g}" for x in (getattr(point, name) for name in names)])
+    csv_tables.write(RESULTS, [vars(point) for point in points], ".6g")
 
 
 def read() -> list[Point]:
-    with RESULTS.open(newline="") as file:
-        return [
-            Point(
-                row.pop("metric"),
-                row.pop("damage"),
-                panels=int(row.pop("panels")),
-                **{name: float(x) for name, x in row.items()},
-            )
-            for row in csv.DictReader(file)
-        ]
+    return [
+        Point(
+            row.pop("metric"),
+            row.pop("damage"),
+            panels=int(row.pop("panels")),
+            **{name: float(x) for name, x in row.items()},
+        )
+        for row in csv_tables.read(RESULTS)
+    ]
 
 
 def curve_of(points: list[Point], metric: str, damage: str) -> list[Point]:

@@ -113,24 +113,18 @@ def one_of(value: str, name: str, allowed: Iterable[str]) -> None:
         raise unknown_name(name, value, allowed)
 
 
-def require_cuda(device: str) -> None:
-    """Whether all pairs can be summed on that CUDA device.
+def pick_device(device: str) -> str:
+    """ "auto" as "cuda" where there is one, else "cpu"; any other name as it is, if torch knows and has it.
 
     Raises:
-        DataError: it is none, it is not here, or Triton is not.
+        DataError: torch cannot use that device here.
     """
-    import importlib.util
-
     import torch
 
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        there = torch.device(device)
-    except RuntimeError:
-        raise DataError(f"device '{device}' is none that torch knows; use 'cpu', 'cuda' or 'cuda:1'") from None
-    if there.type != "cuda":
-        raise DataError(f"device '{device}': all pairs are summed on 'cpu' or 'cuda' only")
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if (there.index or 0) >= found:
-        raise DataError(f"device '{device}' is not here: torch finds {found} CUDA devices; use device='cpu'")
-    if importlib.util.find_spec("triton") is None:
-        raise DataError(f"device '{device}' needs Triton, which comes with torch on Linux: pip install triton")
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise DataError(f"device '{device}' cannot be used here: {str(error).splitlines()[0]}") from None
+    return device

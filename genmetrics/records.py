@@ -298,7 +298,7 @@ def check_types(record: Record) -> None:
             number = getattr(score, key)
             if isinstance(number, bool) or not isinstance(number, int) or number < 0:
                 raise TypeError(f"{score.metric}: {key} is {number!r}, but should be a count of images")
-        check_numbers(score.metric, dataclasses.asdict(replace(score, details={}, baseline=None)))
+        check_numbers(score.metric, vars(score))
         if score.baseline is not None:
             if not isinstance(score.baseline, dict):
                 raise TypeError(f"{score.metric}: baseline {score.baseline!r} should be an object")

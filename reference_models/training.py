@@ -31,8 +31,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genmetrics._checks import DataError
-from genmetrics.extractors import pick_device
+from genmetrics._checks import DataError, pick_device
 from reference_models import parallel
 from reference_models.checkpoints import CHECKPOINT, load_checkpoint, save_checkpoint
 from reference_models.data import Dataset, Images

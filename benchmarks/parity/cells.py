@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import functools
 import resource
 import sys
@@ -15,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import csv_tables
 
 EXACT, SINGLE = 1e-6, 1e-4  # relative; of a peer that computes in float32
 SIZES, WIDTHS = (256, 2000, 10_000), (10, 64, 2048)
@@ -145,20 +148,12 @@ def once(compute: Callable[..., Any]) -> Callable[..., Any]:
 
 def read(results: Path) -> dict[tuple[str, ...], Row]:
     """The rows of a table, by metric, peer, n and d."""
-    if not results.is_file():
-        return {}
-    with results.open(newline="") as file:
-        return {tuple(row[name] for name in COLUMNS[:4]): row for row in csv.DictReader(file)}
+    return {tuple(row[name] for name in COLUMNS[:4]): row for row in csv_tables.read(results)}
 
 
 def write(results: Path, rows: Sequence[Row]) -> None:
-    """All rows, by renaming a finished file."""
-    part = results.with_suffix(".part")
-    with part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    part.replace(results)
+    """All rows, their columns in the order of COLUMNS."""
+    csv_tables.write(results, [{name: row[name] for name in COLUMNS} for row in rows])
 
 
 def grid(table: Sequence[Cell]) -> Iterator[tuple[Cell, int, int]]:

@@ -18,9 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genmetrics._checks import DataError, count, positive, to_numpy
+from genmetrics._checks import DataError, count, pick_device, positive, to_numpy
 from genmetrics.analyses.ais_chains import Chains, Schedule, can_be_kept, run
-from genmetrics.extractors import pick_device
 
 TEMPERATURES, CHAINS = 1000, 16
 FEW, FEW_SHARE = 2.0, 0.1  # effective chains, absolute and of all: with fewer, for the median image, a bound is noted

@@ -19,7 +19,7 @@ from torch import Tensor
 from genmetrics._checks import DataError
 
 TARGET, GAIN = 0.65, 0.2  # acceptance aimed at; the logarithm of a step moves by GAIN (rate - TARGET)
-FIRST_STEP, SMALLEST, LARGEST = 0.01, 1e-4, 0.5
+SMALLEST, LARGEST = 1e-4, 0.5  # steps
 KEEP_EVERY = 30.0  # seconds between checkpoints
 
 
@@ -53,7 +53,7 @@ class Chains:
         z: Tensor,
         obs_var: float,
         seed: int,
-        step_size: float | Tensor = FIRST_STEP,
+        step_size: float | Tensor,
     ) -> None:
         self.decoder, self.x, self.z, self.obs_var = decoder, x, z, obs_var  # x (n, d), z (chains, n, latent_dim)
         self.random = torch.Generator(z.device).manual_seed(seed)
@@ -68,8 +68,7 @@ class Chains:
     ) -> Chains:
         """`chains` chains for each image, drawn from N(0, I), where the largest step is the right one to begin with.
 
-        From a small one it takes 200 temperatures to grow, along which the chains hardly move: on a linear decoder of
-        variance 0.02 and 1,000 temperatures the bound was 0.09 nats too low, and is 0.02.
+        From a small one the step would have to grow first, along temperatures at which the chains hardly move.
         """
         random = torch.Generator(x.device).manual_seed(seed)
         z = torch.randn(chains, len(x), latent_dim, generator=random, device=x.device, dtype=x.dtype)
@@ -83,7 +82,7 @@ class Chains:
         z: Tensor,
         obs_var: float,
         seed: int,
-        step_size: float | Tensor = FIRST_STEP,
+        step_size: float | Tensor,
     ) -> Chains:
         """One chain for each image, at the latent that made it; `step_size` (n, 1) best what others arrive with."""
         return cls(decoder, x, z[None].clone(), obs_var, seed, step_size)

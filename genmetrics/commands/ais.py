@@ -60,8 +60,8 @@ def ais(
         raise click.UsageError("--bdmc simulates its images: leave IMAGES out")
     if checkpoint is not None and (bdmc or len(variances) > 1):
         raise click.UsageError("--checkpoint keeps one forward run: pass one --obs-var, and no --bdmc")
+    from genmetrics._checks import pick_device
     from genmetrics.analyses.ais_chains import can_be_kept
-    from genmetrics.extractors import pick_device
 
     if checkpoint is not None:
         can_be_kept(checkpoint)

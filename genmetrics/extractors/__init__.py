@@ -174,20 +174,3 @@ def sha256_of(path: Path) -> str:
         for chunk in iter(lambda: file.read(1 << 20), b""):
             content.update(chunk)
     return content.hexdigest()
-
-
-def pick_device(device: str) -> str:
-    """ "auto" as "cuda" where there is one, else "cpu"; any other name as it is, if torch knows and has it.
-
-    Raises:
-        DataError: torch cannot use that device here.
-    """
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise DataError(f"device '{device}' cannot be used here: {str(error).splitlines()[0]}") from None
-    return device

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from genmetrics._checks import one_of
-from genmetrics.extractors import pick_device, sha256_of
+from genmetrics._checks import one_of, pick_device
+from genmetrics.extractors import sha256_of
 
 
 class Classifier(ABC):

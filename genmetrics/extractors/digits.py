@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmetrics.extractors import pick_device, sha256_of
+from genmetrics._checks import pick_device
+from genmetrics.extractors import sha256_of
 
 WEIGHTS = Path(__file__).with_name("digits_cnn.safetensors")
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genmetrics._checks import DataError, one_of
-from genmetrics.extractors import EXTRACTORS, pick_device
+from genmetrics._checks import DataError, one_of, pick_device
+from genmetrics.extractors import EXTRACTORS
 from genmetrics.extractors.backends import run_by
 from genmetrics.extractors.inception_network import OUTPUTS, InceptionNetwork, heads, maps_for
 from genmetrics.extractors.precision import arithmetic

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmetrics._checks import DataError, one_of
-from genmetrics.extractors import ONNX_PREFIX, pick_device, sha256_of
+from genmetrics._checks import DataError, one_of, pick_device
+from genmetrics.extractors import ONNX_PREFIX, sha256_of
 from genmetrics.resizing import RESIZES, resize_each
 
 INPUTS = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}

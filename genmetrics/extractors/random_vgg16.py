@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from genmetrics.extractors import pick_device
+from genmetrics._checks import pick_device
 from genmetrics.extractors.precision import arithmetic, refuse_unfit
 from genmetrics.extractors.timm_network import IMAGENET_DEVIATION, IMAGENET_MEAN
 from genmetrics.resizing import resize_each

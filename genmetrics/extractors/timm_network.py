@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from genmetrics._checks import DataError, UnknownNameError, one_of
-from genmetrics.extractors import TIMM_PREFIX, pick_device
+from genmetrics._checks import DataError, UnknownNameError, one_of, pick_device
+from genmetrics.extractors import TIMM_PREFIX
 from genmetrics.extractors.precision import arithmetic, refuse_unfit
 from genmetrics.extractors.weights import FOLDER, checked_sha256, find_weights, weights_folders
 from genmetrics.resizing import RESIZES, resize_each

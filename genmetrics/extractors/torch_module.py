@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmetrics._checks import DataError
-from genmetrics.extractors import pick_device, sha256_of
+from genmetrics._checks import DataError, pick_device
+from genmetrics.extractors import sha256_of
 
 
 class TorchModule:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmetrics._checks import require_cuda
+from genmetrics._checks import DataError, pick_device
 from genmetrics.kernels.careful import careful_log_sum_exp
 from genmetrics.kernels.geometry import DISTANCES as DISTANCES
 from genmetrics.kernels.geometry import LogMeanExp, centre_of, in_threads, split, usable_cores
@@ -40,24 +40,17 @@ def log_mean_exp(
         distance: "half_sq" |x-y|^2 / (2 h^2), "sq" |x-y|^2 / h^2, "l2" |x-y| / h.
         scale: h > 0.
         log_weights: (m,) log w_j, finite; None: all 1 / m.
-        device: "cpu", or a CUDA device ("cuda", "cuda:1"), which must hold the references in float64.
+        device: "cpu", a CUDA device ("cuda", "cuda:1"), which must hold the references in float64, or "auto".
         progress: called as progress(blocks of queries, label, how many).
 
+    Raises:
+        DataError: no such device, or one that the kernel of `fused` does not run on.
     Source: Milakov & Gimelshein (2018), arXiv:1805.02867 (online normaliser).
     """
-    if device != "cpu":
-        require_cuda(device)
-        from genmetrics.kernels import fused
-
-        sums, errors = fused.fused_log_sum_exp(
-            queries,
-            references,
-            distance=distance,
-            scale=scale,
-            log_weights=log_weights,
-            device=device,
-            progress=progress,
-        )
+    place = "cpu" if device == "cpu" else pick_device(device)
+    if place != "cpu":
+        how = {"distance": distance, "scale": scale, "log_weights": log_weights, "progress": progress}
+        sums, errors = fused(place).fused_log_sum_exp(queries, references, device=place, **how)
         return LogMeanExp(sums - norm(references, log_weights), errors)
     centre = centre_of(references)
     space = Space.of(centre, distance, scale)
@@ -77,6 +70,23 @@ def log_mean_exp(
             queries[unsure], references, centre, distance, scale, log_weights
         )
     return LogMeanExp(sums - norm(references, log_weights), errors)
+
+
+def fused(device: str) -> Any:
+    """The module of the CUDA kernel.
+
+    Raises:
+        DataError: it is another device, or Triton is not here.
+    """
+    if not device.startswith("cuda"):
+        raise DataError(f"device '{device}': all pairs are summed on 'cpu' or 'cuda' only")
+    try:
+        from genmetrics.kernels import fused as module
+    except ModuleNotFoundError:
+        raise DataError(
+            f"device '{device}' needs Triton, which comes with torch on Linux: pip install triton"
+        ) from None
+    return module
 
 
 def norm(references: NDArray[Any], log_weights: NDArray[np.float64] | None) -> float:

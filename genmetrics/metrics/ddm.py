@@ -92,8 +92,8 @@ def ddm(
             the shape and order of its curves are to be compared with it; it is no divergence.
         index: of "faiss": "flat", or "ivf", which is faster and not certified.
         seed: of the baseline's training images and of k-means.
-        device: of "exact": "cpu", or a CUDA device ("cuda", "cuda:1"), where float64 differences are summed by one
-            fused kernel (Triton). "auto" is searched for on the CPU.
+        device: of "exact": "cpu", a CUDA device ("cuda", "cuda:1"), where float64 differences are summed by one fused
+            kernel (Triton), or "auto" of the two. The scale "auto" is searched for on the CPU.
         progress: called as progress(items, label, total); yields the items.
 
     Returns:

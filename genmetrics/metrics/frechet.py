@@ -15,6 +15,7 @@ from genmetrics._checks import as_features, blocks, same_width
 from genmetrics.intervals import random_halves, second_order_corrected, variance_of_mean
 from genmetrics.metrics.gaussians import (
     Gaussian,
+    all_rounding,
     between,
     identical,
     in_range,
@@ -28,7 +29,6 @@ from genmetrics.records import Estimate
 
 TOLERANCE = 3e-9  # of the distance: what rounding may cost before the slower, exact factors are taken
 FEWEST_FOR_INTERVAL = 20  # images on each side
-EPS = float(np.finfo(float).eps)
 SQUARES_FIT = 1e-140, 1e140  # influences whose variance is a float64
 
 
@@ -113,10 +113,7 @@ def influence_by_cholesky(a: Gaussian, b: Gaussian) -> tuple[float, NDArray[np.f
     from scipy.linalg import solve_triangular
 
     half = np.sqrt(s)
-    known = (
-        squared > len(squared) * EPS * squared[-1]
-    )  # the others are all rounding, and of that size, as guarded above
-    to_b = np.divide(axes, half, out=np.zeros_like(axes), where=known)
+    to_b = np.divide(axes, half, out=np.zeros_like(axes), where=~all_rounding(squared))  # guarded above
     to_a = solve_triangular(root.T, axes * half, check_finite=False)
     return distance, pull(a, -shift, to_a), pull(b, shift, root @ to_b)
 

@@ -134,9 +134,14 @@ def rounding_of_roots(squared: NDArray[np.float64]) -> float:
     (`tests/genmetrics/metrics/test_frechet.py`).
     """
     error = np.finfo(float).eps * float(squared.max(initial=0.0))
-    lost = squared <= 10 * error
+    lost = all_rounding(squared)
     known = float(np.sqrt((1 / squared[~lost]).sum()))
     return error * known + float(np.sqrt(np.maximum(squared[lost], error)).sum())
+
+
+def all_rounding(squared: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of these eigenvalues hold nothing but rounding, of the order of eps times the largest."""
+    return squared <= 10 * np.finfo(float).eps * float(squared.max(initial=0.0))
 
 
 def not_too_large(x: NDArray[Any], name: str) -> NDArray[Any]:

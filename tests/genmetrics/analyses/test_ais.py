@@ -169,7 +169,7 @@ def test_moves_leave_the_tempered_posterior_alone():
     covariance = np.linalg.inv(np.eye(2) + W.T @ W / VARIANCE)
     mean = covariance @ W.T @ (x[0].numpy() - B) / VARIANCE
     z = torch.tensor(np.random.default_rng(3).multivariate_normal(mean, covariance, 4000))
-    chains = Chains.posterior(Linear(), x, z, VARIANCE, 4)
+    chains = Chains.posterior(Linear(), x, z, VARIANCE, 4, 0.01)
     for _ in range(30):
         chains.move(1.0, 10)
     found = chains.z[0].numpy()

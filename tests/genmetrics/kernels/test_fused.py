@@ -151,8 +151,8 @@ def on_cuda(interpreter, monkeypatch):
         asked.append(device)
         return interpreter(*args, device="cpu", **options)
 
-    monkeypatch.setattr(pairwise, "require_cuda", lambda device: None)
-    monkeypatch.setattr(genmetrics.kernels, "fused", SimpleNamespace(fused_log_sum_exp=run))
+    monkeypatch.setattr(pairwise, "pick_device", lambda device: "cuda" if device == "auto" else device)
+    monkeypatch.setattr(pairwise, "fused", lambda device: SimpleNamespace(fused_log_sum_exp=run))
     return asked
 
 
@@ -179,31 +179,34 @@ def test_where_every_distance_overflows_ddm_says_so(on_cuda):
         ddm([[0.0]], [[1e200]], device="cuda")
 
 
-@pytest.mark.parametrize(
-    ("device", "why"), [("cuda:99", "torch finds"), ("meta", "'cpu' or 'cuda' only"), ("gpu", "none that torch knows")]
-)
-def test_a_device_that_cannot_be_used(device, why):
-    with pytest.raises(DataError, match=why):
+@pytest.mark.parametrize("device", ["cuda:99", "meta", "gpu", None])
+def test_a_device_that_cannot_be_used_is_refused_by_name(device):
+    with pytest.raises(DataError, match=f"device '{device}' cannot be used here"):
         gm.ddm([[0.0]], [[1.0]], device=device)
 
 
-def test_without_triton_a_device_is_refused_by_name(monkeypatch):
-    import torch
+def test_a_device_that_the_kernel_does_not_run_on(monkeypatch):
+    monkeypatch.setattr(pairwise, "pick_device", lambda device: device)
+    with pytest.raises(DataError, match="'cpu' or 'cuda' only"):
+        gm.ddm([[0.0]], [[1.0]], device="mps")
 
+
+def test_without_triton_a_cuda_device_is_refused_with_what_to_install(monkeypatch):
+    monkeypatch.setattr(pairwise, "pick_device", lambda device: device)
     monkeypatch.setitem(sys.modules, "triton", None)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.delitem(sys.modules, "genmetrics.kernels.fused")
+    monkeypatch.delattr(genmetrics.kernels, "fused")
     with pytest.raises(DataError, match="pip install triton"):
         gm.ddm([[0.0]], [[1.0]], device="cuda")
 
 
-def test_a_device_of_torchs_is_one():
+def test_auto_is_the_cpu_where_there_is_nothing_else():
     import torch
 
-    assert ddm([[0.0]], [[2.0]], device=torch.device("cpu")).value == pytest.approx(2)
-    with pytest.raises(DataError, match="torch finds"):
-        ddm([[0.0]], [[2.0]], device=torch.device("cuda:99"))
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    for device in ("auto", torch.device("cpu")):
+        assert ddm([[0.0]], [[2.0]], device=device).value == pytest.approx(2, rel=1e-14)
 
 
 @pytest.mark.parametrize("options", [{"backend": "faiss"}, {"backend": "clustered"}, {"thesis_sign": True}])
