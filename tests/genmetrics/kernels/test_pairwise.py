@@ -246,3 +246,11 @@ def test_an_error_in_a_thread_is_raised_and_no_thread_is_left():
     with pytest.raises(ZeroDivisionError):
         list(in_threads(fail, [np.zeros((1, 1))] * 3))
     assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("weight", [1e6, 1e9, -1e9])
+def test_the_slow_paths_bound_holds_where_log_weights_are_large(weight):
+    """Two copies of the query: log w + log 2, rounded where log w is."""
+    values, error = careful_log_sum_exp(np.zeros((1, 2)), np.zeros((2, 2)), np.zeros(2), "sq", 1.0, np.full(2, weight))
+    with mp.workdps(30):
+        assert abs(mpf(float(values[0])) - (mpf(weight) + mp.log(2))) <= error[0]

@@ -136,6 +136,16 @@ def test_c_t_is_below_0_for_copies_above_0_for_blur_and_about_0_for_fresh_images
     assert gm.ct_score(train, test, test).value == pytest.approx(0, abs=1e-12)
 
 
+def test_influences_of_the_test_images_have_the_variance_that_these_bring():
+    """All of the error but what the generated images bring; of either half the same."""
+    train, test, generated = sets(7, (200, 90, 80))
+    found = ct_score_estimate(train, test, generated)
+    assert found.of_reference.shape == (2, 90)
+    assert np.array_equal(*found.of_reference)
+    expected = found.std_error**2 - found.std_error_generated**2
+    assert found.of_reference[0].var(ddof=1) / 90 == pytest.approx(expected, rel=1e-12)
+
+
 def test_samples_equal_to_the_test_set_get_0():
     """Half a pair more in every U (the authors' code) gives them 0.5 / sqrt(25 25 51 / 12) = 0.0097."""
     train, test, _ = sets(10, (30, 25, 1), 2)
