@@ -30,7 +30,7 @@ SciPy and scikit-learn. Made by `python benchmarks/parity/table_page.py` from
 `neighbour_peers.py` and `dependency_peers.py` measure ({dates}, 2 cores). The tests run what needs no other package,
 {live} of the comparisons, at n = 256 and d = 10 each time.
 
-Of {cells} comparisons at {grid} sizes each {held} agree and {differ} differ, as said below{pending};
+Of {cells} comparisons at {grid} sizes each {held} agree and {differ} differ, as said below;
 with what differs made alike, these agree too.
 """
 
@@ -51,12 +51,6 @@ cell agrees, above.
 
 | metric | peer | what differs | for example | ours | the peer's | sizes | made alike | then within | largest then |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-"""
-
-LEFT = """## Still to be measured
-
-| metric | peer | n × d |
-| --- | --- | --- |
 """
 
 AFTER = """## Not compared
@@ -113,18 +107,14 @@ def differing(cell: Cell, rows: list[Row]) -> str:
     return line(cell.metric, cell.peer, what, example, *values, sizes_of(rows), *settled)
 
 
-def left_out(cell: Cell, rows: dict[tuple[str, ...], Row]) -> str:
-    sizes = [f"{n:,} × {d}" for n in SIZES for d in WIDTHS if not stands(rows.get(cell.key(n, d), {}))]
-    return line(cell.metric, cell.peer, ", ".join(sizes)) if sizes else ""
-
-
 def page() -> str:
     """The whole of docs/parity.md."""
     stored = {script: read(script.TABLE_FILE) for script in SCRIPTS}
     cells = [(cell, stored[script]) for script in SCRIPTS for cell in script.TABLE]
     standing = [row for rows in stored.values() for row in rows.values() if stands(row)]
     dates = sorted({row["date"] for row in standing})
-    pending = sum(map(len, stored.values())) - len(standing)
+    if pending := sum(map(len, stored.values())) - len(standing):
+        raise SystemExit(f"{pending} cells are not measured; the scripts named below go on where they stopped")
     introduction = INTRODUCTION.format(
         sizes=enumerated(SIZES),
         widths=enumerated(WIDTHS),
@@ -134,15 +124,12 @@ def page() -> str:
         grid=len(SIZES) * len(WIDTHS),
         held=sum(row["holds"] == "yes" for row in standing),
         differ=sum(row["holds"] == "differs" for row in standing),
-        pending=f" ({pending} are still to be measured)" if pending else "",
     )
     lines = {
         holds: "".join(tell(cell, found) for cell, rows in cells if (found := measured(cell, rows, holds)))
         for holds, tell in (("yes", agreeing), ("differs", differing))
     }
-    left = "".join(left_out(cell, rows) for cell, rows in cells)
-    parts = (introduction, AGREE + lines["yes"], DIFFER + lines["differs"], left and LEFT + left, AFTER)
-    return "\n".join(filter(None, parts))
+    return "\n".join((introduction, AGREE + lines["yes"], DIFFER + lines["differs"], AFTER))
 
 
 if __name__ == "__main__":
