@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from genmetrics._checks import DataError
-from genmetrics.intervals import paired_variance, variance_of_parts
+from genmetrics.intervals import paired_variance, reach_of_parts
 from genmetrics.records import Z95, Record, Score
 
 if TYPE_CHECKING:
@@ -74,26 +74,26 @@ def difference(a: Score, b: Score, same_samples: bool = False) -> Difference:
     if a.std_error_generated is None or b.std_error_generated is None:
         reason = "no standard error over the generated images"
         return Difference(a.metric, a.name, value, None, None, "cannot tell", reason)
-    error, reason = error_of(a, b)
-    low, high = value - Z95 * error, value + Z95 * error
+    reach, reason = reach_of(a, b)
+    low, high = value - reach, value + reach
     ahead = lead_of(a, b)
-    if ahead is None or not is_sure(a, b, error):
+    if ahead is None or not is_sure(a, b, reach):
         reason += UNSURE if low > 0 or high < 0 else ""
         return Difference(a.metric, a.name, value, low, high, "cannot tell", reason)
     return Difference(a.metric, a.name, value, low, high, "a is better" if ahead > 0 else "b is better", reason)
 
 
-def error_of(a: Score, b: Score) -> tuple[float, str]:
-    """Standard error of a - b, and over what: paired on the reference images where both scores hold what that takes."""
+def reach_of(a: Score, b: Score) -> tuple[float, str]:
+    """How far the 95% interval of a - b reaches, and over what: paired on the reference images where both hold that."""
     assert a.std_error_generated is not None
     assert b.std_error_generated is not None
     alone = math.hypot(a.std_error_generated, b.std_error_generated)
     paired = f"{PAIRED}; {TRAINING}" if TRAINING in a.interval else PAIRED
     if (influences := both(a.of_reference, b.of_reference)) is not None:
-        return math.sqrt(alone**2 + paired_variance(*influences)), paired
+        return Z95 * math.sqrt(alone**2 + paired_variance(*influences)), paired
     if (parts := both(a.of_parts, b.of_parts)) is not None:  # never less than what the samples bring
-        return max(alone, math.sqrt(variance_of_parts(parts[0] - parts[1]))), paired
-    return alone, CONDITIONAL if uses_reference(a) else INDEPENDENT
+        return max(Z95 * alone, reach_of_parts(parts[0] - parts[1])), paired
+    return Z95 * alone, CONDITIONAL if uses_reference(a) else INDEPENDENT
 
 
 def both(a: NDArray[Any] | None, b: NDArray[Any] | None) -> tuple[NDArray[Any], NDArray[Any]] | None:
@@ -106,20 +106,20 @@ def uses_reference(score: Score) -> bool:
     return any(part.startswith(("real:", "train:")) for part in score.signature.split("|"))
 
 
-def is_sure(a: Score, b: Score, error: float) -> bool:
-    """Whether the lead is more than 1.96 standard errors, `error` being that of a - b.
+def is_sure(a: Score, b: Score, reach: float) -> bool:
+    """Whether the lead is beyond doubt, `reach` being that of the interval of a - b.
 
     Of values u and v, each less its baseline, |u| < |v| says that u - v and u + v are both not 0, and of which sign. In
     u - v the common baseline cancels; in u + v, where the values lie on either side of it, its error counts twice.
     """
-    if not abs(a.value - b.value) > Z95 * error:  # nor where the error is no number
+    if not abs(a.value - b.value) > reach:  # nor where it is no number
         return False
     if a.better != "closer to real" or a.baseline is None or b.baseline is None:
         return True
     spans = [side["high"] - side["low"] for side in (a.baseline, b.baseline) if side.get("low") is not None]
-    of_baselines = sum(spans) / (2 * Z95)
+    of_baselines = sum(spans) / 2
     together = a.value - a.baseline["value"] + b.value - b.baseline["value"]
-    return abs(together) > Z95 * math.hypot(error, of_baselines)
+    return abs(together) > math.hypot(reach, of_baselines)
 
 
 def lead_of(a: Score, b: Score) -> float | None:

@@ -149,9 +149,14 @@ def variances_of_parts(
     return float(np.mean(both)) / cuts, float(np.mean(given_first)) / cuts, np.array(of_parts)
 
 
-def variance_of_parts(values: NDArray[Any]) -> float:
-    """Variance of the whole's statistic from those of its parts, (repeats, cuts)."""
-    return float(values.astype(np.float64).var(axis=1, ddof=1).mean()) / values.shape[1]
+def reach_of_parts(values: NDArray[Any]) -> float:
+    """Half the length of the 95% interval of the whole's statistic, from those of its parts, (repeats, cuts).
+
+    Student's: each repeat, a cut at random that is nearly independent of the others, has cuts - 1 degrees of freedom.
+    """
+    repeats, cuts = values.shape
+    variance = float(values.astype(np.float64).var(axis=1, ddof=1).mean()) / cuts
+    return student_reach(math.sqrt(variance), repeats * (cuts - 1))
 
 
 def share_of_parts(

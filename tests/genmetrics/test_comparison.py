@@ -173,16 +173,16 @@ def test_an_interval_that_holds_the_training_set_fixed_still_says_so():
 
 
 def test_parts_against_the_same_parts_of_the_reference_give_the_variance_of_the_difference():
-    """Parts' differences 8, 0 and 0, 4: variances 32 and 8, of whose mean two parts make half: 10."""
+    """Parts' differences 8, 0 and 0, 4: variances 32 and 8, of whose mean two parts make half: 10; Student's t of 2."""
     a, b = (
         dataclasses.replace(score(x), of_parts=np.array(p))
         for x, p in ((20.0, [[9.0, 1], [2, 7]]), (0.0, [[1.0, 1], [2, 3]]))
     )
     found = difference(a, b)
-    assert found.high - found.value == pytest.approx(1.959964 * math.sqrt(10), rel=1e-6)
+    assert found.high - found.value == pytest.approx(4.302653 * math.sqrt(10), rel=1e-6)
     assert found.reason == PAIRED
-    sure = [dataclasses.replace(each, std_error_generated=3.0) for each in (a, b)]
-    assert difference(*sure).high - 20 == pytest.approx(1.959964 * math.sqrt(18), rel=1e-6)  # the samples' own
+    sure = [dataclasses.replace(each, std_error_generated=5.0) for each in (a, b)]
+    assert difference(*sure).high - 20 == pytest.approx(1.959964 * math.sqrt(50), rel=1e-6)  # the samples' own
 
 
 def test_parts_that_were_cut_by_other_seeds_are_not_paired():
