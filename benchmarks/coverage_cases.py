@@ -109,7 +109,7 @@ STUDIES = {
     "ct-score": table_row("ct-score", "train", between=("train",)),
 }
 D10, D64, MNIST, MNIST_LOGITS = Gaussians(10), Gaussians(64), Mnist(), Mnist("logits")
-MANY, SOME, MORE = 400, 100, 1600  # repetitions
+MANY, MORE = 400, 1600  # repetitions
 
 
 def cases() -> Iterator[Case]:
@@ -173,7 +173,7 @@ def differences() -> Iterator[Case]:
     for metric in ("recall", "coverage"):
         yield from between(metric, D10, 300, null, apart)
         yield from between(metric, MNIST, 300, null, narrow)
-    yield from between("two-sample", D10, 300, null, apart, repetitions=SOME)
+    yield from between("two-sample", D10, 300, null, apart)
 
 
 def over(metric: str, world: World, n: int, *situations: str, repetitions: int = MANY) -> Iterator[Case]:
