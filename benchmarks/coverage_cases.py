@@ -100,9 +100,9 @@ STUDIES = {
     "rke": table_row("rke"),
     "ms-ssim": Study(("generated.images", "generated.labels"), ms_ssim),
     "accuracy": Study(("generated.logits", "generated.labels"), accuracy),
-    "precision": table_row("precision", "real", between=("real",)),
+    "precision": table_row("precision", "real"),
     "recall": table_row("recall", "generated"),
-    "density": table_row("density", "real", between=("real",)),
+    "density": table_row("density", "real"),
     "coverage": table_row("coverage"),
     "two-sample": table_row("two-sample"),
     "auth-pct": table_row("auth-pct", "train", between=("train",)),
@@ -167,9 +167,16 @@ def differences() -> Iterator[Case]:
     yield from between("ddm", D10, 300, null, apart)
     yield from between("ddm", MNIST, 300, null, near, far, ("narrow", "narrow"), ("narrow", "apart"))
     yield from between("ddm-relative", D10, 300, null, apart)
-    for metric in ("precision", "density", "auth-pct", "ct-score"):
+    yield from between("frechet-infinity", D10, 1000, null, near, apart)
+    yield from between("frechet-infinity", D64, 300, null, apart)
+    yield from between("frechet-infinity", replace(MNIST_LOGITS, replacement=True), 1000, null, apart)
+    for metric in ("precision", "density"):
+        yield from between(metric, D10, 300, null, near, apart)
+        yield from between(metric, D10, 1000, narrow)
+        yield from between(metric, D64, 300, apart, narrow)
+        yield from between(metric, MNIST, 300, null, far, narrow)
+    for metric in ("auth-pct", "ct-score"):
         yield from between(metric, D10, 300, null, apart)
-    yield from between("precision", MNIST, 300, null, far)
     for metric in ("recall", "coverage"):
         yield from between(metric, D10, 300, null, apart)
         yield from between(metric, MNIST, 300, null, narrow)

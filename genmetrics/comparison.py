@@ -39,9 +39,9 @@ def compare(record_a: Record, record_b: Record) -> tuple[Difference, ...]:
     Both sets of samples are taken as independent draws, so their variances add. The reference images are the same on
     both sides: one that moves both values alike does not move their difference, so the variance that they bring is
     that of the difference of their influences (`intervals.paired_variance`), what a paired bootstrap comes to; of
-    neighbour metrics it is measured on parts of the sets. Where a record holds neither (read from JSON alone, or a
-    metric that has none), the interval is conditional on the reference: it says which set is better against these
-    very images. `reason` tells which.
+    recall, coverage and two-sample it is measured on parts of the sets. Where a record holds neither (read from JSON
+    alone, or a metric that has none), the interval is conditional on the reference: it says which set is better
+    against these very images. `reason` tells which.
 
     Returns:
         a - b for each shared metric. "cannot tell" where the interval holds 0 or none can be given, or, of metrics

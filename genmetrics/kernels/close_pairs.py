@@ -1,9 +1,6 @@
 """Which points lie close to which: nearest points and counts within radii, all from one pass over the pairs.
 
-Squared distances come from float32 products, |x|^2 + |y|^2 - 2 x.y, a block at a time. They only rule pairs out: where
-a bound on their rounding error leaves it open whether a pair is close, the pair is computed again in float64 from the
-difference, and that alone decides. Where float32 leaves too many open (points far closer to each other than to the
-centre), the block is sieved again by float64 products. So every result is that of float64 differences, exactly.
+Blocks of pairs are sieved (`kernels.sieve`), so that every result is that of float64 differences, exactly.
 """
 
 from __future__ import annotations
@@ -13,18 +10,25 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genmetrics.kernels import sieve
 from genmetrics.kernels.geometry import centre_of, in_threads
-from genmetrics.kernels.neighbours import largest_deviation
+from genmetrics.kernels.sieve import (
+    Limits,
+    Pairs,
+    close_pairs,
+    parts,
+    points_of,
+    products,
+    rounding,
+    squared_differences,
+)
 
-SIDE = 1024  # rows and columns of a block: 4 MiB of float32
-OPEN = 64  # float32 may leave open one pair in so many before float64 is asked
-DIFFERENCES = 1 << 16  # numbers in a block of differences: 512 KiB
+LONE, AT_LEAST = 16, 1 << 20  # pairs held for each point, of points in hardly any ball; and so many in any case
 REMEMBERED = 12  # results kept for whoever asks for the same again
 MEMORY: OrderedDict[tuple[Any, ...], Any] = OrderedDict()  # function and contents of its arguments -> result
 
@@ -48,6 +52,8 @@ class Between(NamedTuple):
     nearest_x: Nearest  # (m, 1), of each y
     x_balls: Counts  # of each y: in how many of the balls around x it lies
     y_balls: Counts  # of each x
+    held: NDArray[np.int64]  # (p, groups, n), of each open ball around x: how many y of each group it holds
+    lone: Lone | None  # None: there are too many
 
 
 class Counts(NamedTuple):
@@ -55,6 +61,14 @@ class Counts(NamedTuple):
 
     open: NDArray[np.int64]  # (radii, points), |x-y|^2 < r^2
     closed: NDArray[np.int64]  # (radii, points), |x-y|^2 <= r^2
+
+
+class Lone(NamedTuple):
+    """Every y that lies in no more than one of the narrowest balls, with all x in whose widest ball it lies."""
+
+    x: NDArray[np.int32]  # (pairs,)
+    y: NDArray[np.int32]
+    squares: NDArray[np.float64]
 
 
 def remembered(function: Function) -> Function:
@@ -77,7 +91,7 @@ def nearest_between(x: NDArray[Any], y: NDArray[Any]) -> tuple[Nearest, Nearest]
     """The nearest y of each x and the nearest x of each y, from any pass over these sets that is remembered."""
     key = ("between", content(x), content(y))
     known = (found for call, found in MEMORY.items() if call[:3] == key)
-    found = next(known, None) or between(x, y, np.empty((len(x), 0)), np.empty((len(y), 0)))
+    found = next(known, None) or between(x, y, *(np.empty((len(z), 0)) for z in (x, y)), np.zeros(len(y), np.int64))
     return found.nearest_y, found.nearest_x
 
 
@@ -90,15 +104,17 @@ def content(argument: Any) -> Any:
 
 @remembered
 def within(x: NDArray[Any], k: int) -> Nearest:
-    """The k nearest other points of each point of one set, 1 <= k < n. Each pair is computed once.
+    """The k nearest other points of each point of one set, 0 <= k < n. Each pair is computed once.
 
     Args:
         x: (n, d) float32 or float64.
         k: neighbours of each; a point is not its own neighbour, another equal to it is.
     """
-    (points,) = points_of(x)
     best = Closest(len(x), k)
-    cuts = parts(len(x), max(SIDE, 2 * k + 2))
+    if k == 0:
+        return best.found
+    (points,) = points_of(x)
+    cuts = parts(len(x), max(sieve.SIDE, 2 * k + 2))
     blocks = [(a, a) for a in cuts] + [(a, b) for i, a in enumerate(cuts) for b in cuts[i + 1 :]]
 
     def work(block: tuple[slice, slice]) -> Pairs:
@@ -114,19 +130,27 @@ def within(x: NDArray[Any], k: int) -> Nearest:
 
 
 @remembered
-def between(x: NDArray[Any], y: NDArray[Any], x_radii: NDArray[np.float64], y_radii: NDArray[np.float64]) -> Between:
+def between(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    x_radii: NDArray[np.float64],
+    y_radii: NDArray[np.float64],
+    groups: NDArray[np.int64],
+) -> Between:
     """The nearest of the other set for each point of both, and in how many balls of the other set each lies.
 
     Args:
         x: (n, d) float32 or float64.
         y: (m, d).
-        x_radii: (n, p) squared radii of balls around each x; p may be 0.
+        x_radii: (n, p) squared radii of balls around each x, ascending; p may be 0.
         y_radii: (m, q) likewise around each y.
+        groups: (m,) of each y, from 0 on.
     """
     px, py = points_of(x, y)
     nearest_y, nearest_x = Closest(len(x), 1), Closest(len(y), 1)
     x_reach, y_reach = x_radii.max(axis=1, initial=-np.inf), y_radii.max(axis=1, initial=-np.inf)
     in_x, in_y = Inside(x_radii, len(y)), Inside(y_radii, len(x))
+    held, lone = Held(x_radii, groups), Few(x_radii, in_x.counts)
 
     def work(block: tuple[slice, slice]) -> Pairs:
         a, b = block
@@ -138,13 +162,9 @@ def between(x: NDArray[Any], y: NDArray[Any], x_radii: NDArray[np.float64], y_ra
         nearest_x.add(pairs.columns, pairs.rows, pairs.squares)
         in_x.add(pairs.rows, pairs.columns, pairs.squares)
         in_y.add(pairs.columns, pairs.rows, pairs.squares)
-    return Between(nearest_y.found, nearest_x.found, in_x.counts, in_y.counts)
-
-
-def parts(n: int, side: int = 0) -> list[slice]:
-    """0..n-1 in parts of nearly equal length, at most `side` (SIDE)."""
-    cuts = np.linspace(0, n, -(-n // (side or SIDE)) + 1).astype(int)
-    return [slice(int(a), int(b)) for a, b in pairwise(cuts)]
+        held.add(pairs.rows, pairs.columns, pairs.squares)
+        lone.add(pairs.rows, pairs.columns, pairs.squares)
+    return Between(nearest_y.found, nearest_x.found, in_x.counts, in_y.counts, held.numbers, lone.found)
 
 
 def covering_first(rows: list[slice], columns: list[slice]) -> list[tuple[slice, slice]]:
@@ -220,160 +240,61 @@ class Inside:
             self.counts.closed[column] += np.bincount(points[squares <= radius], minlength=self.m)
 
 
-# one block
+@dataclass
+class Held:
+    """How many points of each group each of n balls holds so far."""
+
+    radii: NDArray[np.float64]  # (n, p) squared
+    groups: NDArray[np.int64]  # (m,)
+    numbers: NDArray[np.int64] = field(init=False)  # (p, groups, n)
+
+    def __post_init__(self) -> None:
+        self.numbers = np.zeros((self.radii.shape[1], int(self.groups.max()) + 1, len(self.radii)), np.int64)
+
+    def add(self, centres: NDArray[np.int64], points: NDArray[np.int64], squares: NDArray[np.float64]) -> None:
+        place = self.groups[points] * len(self.radii) + centres
+        for radius, numbers in zip(self.radii.T, self.numbers, strict=True):
+            inside = place[squares < radius[centres]]
+            numbers += np.bincount(inside, minlength=numbers.size).reshape(numbers.shape)
 
 
-@dataclass(frozen=True, eq=False)
-class Points:
-    """A set as it came, and ready for products: about a common centre, in a common unit."""
+@dataclass
+class Few:
+    """Pairs of points that lie in no more than one of the narrowest balls so far; none where there are too many."""
 
-    given: NDArray[Any]  # (n, d)
-    centre: NDArray[np.float64]  # (d,)
-    unit: float  # a power of two: dividing by it rounds nothing off
-    ready: NDArray[np.float32]  # (n, d), (given - centre) / unit
-    norm: NDArray[np.float64]  # (n,), lengths of `ready`
-    identity: NDArray[np.int64]  # (n,), equal for equal rows
+    radii: NDArray[np.float64]  # (n, p) squared
+    counts: Counts  # of these balls so far
+    pairs: list[Lone] = field(default_factory=list)
+    number: int = 0
+    too_many: bool = False
 
-    def block(self, part: slice, dtype: type) -> NDArray[Any]:
-        """Rows about the centre, in float32 or float64."""
-        return self.ready[part] if dtype is np.float32 else (self.given[part] - self.centre) / self.unit
+    def add(self, centres: NDArray[np.int64], points: NDArray[np.int64], squares: NDArray[np.float64]) -> None:
+        if self.radii.shape[1] == 0 or self.too_many:
+            return
+        near = np.flatnonzero((squares <= self.radii[centres, -1]) & self.lone(points))
+        self.pairs.append(Lone(centres[near].astype(np.int32), points[near].astype(np.int32), squares[near]))
+        self.number += len(near)
+        most = max(AT_LEAST, LONE * self.counts.closed.shape[1])
+        if self.number > most:  # some points were found in more balls since
+            self.pairs = [self.known]
+            self.number = len(self.pairs[0].x)
+            self.too_many = self.number > most // 2
 
-    def squared_norms(self, part: slice, block: NDArray[Any]) -> NDArray[Any]:
-        """Of the rows in a block, in its type."""
-        if block.dtype == np.float32:
-            return np.square(self.norm[part]).astype(np.float32)
-        return np.square(block).sum(axis=1)
+    def lone(self, points: NDArray[Any]) -> NDArray[np.bool_]:
+        return self.counts.closed[0, points] <= 1
 
+    @property
+    def known(self) -> Lone:
+        x, y, squares = (np.concatenate(column) for column in zip(*self.pairs, strict=True))
+        still = self.lone(y)
+        return Lone(x[still], y[still], squares[still])
 
-def points_of(*sets: NDArray[Any]) -> list[Points]:
-    """The sets about one centre, in one unit."""
-    centre = centre_of(sets[0])
-    largest = max(float(largest_deviation(x, x, centre)) for x in sets)
-    unit = float(2.0 ** np.ceil(np.log2(largest)))
-    known: dict[bytes, int] = {}
-    found = []
-    for x in sets:
-        ready, norm = np.empty(x.shape, np.float32), np.empty(len(x))
-        identity = np.array([known.setdefault(hashlib.sha256(row.tobytes()).digest(), len(known)) for row in x])
-        for part in parts(len(x)):
-            ready[part] = (x[part] - centre) / unit
-            norm[part] = np.sqrt(np.square(ready[part], dtype=np.float64).sum(axis=1))
-        found.append(Points(x, centre, unit, ready, norm, identity))
-    return found
+    @property
+    def found(self) -> Lone | None:
+        return self.known if self.pairs and not self.too_many else None
 
 
-@dataclass(frozen=True, eq=False)
-class Limits:
-    """Which pairs of a block matter: those at most as far apart as the row's limit or the column's.
-
-    An infinite limit is one not known yet: the k-th smallest distance of the block stands in for it.
-    """
-
-    rows: NDArray[np.float64]  # squared distances, in the units of the input
-    columns: NDArray[np.float64] | None  # None: a block on the diagonal, where rows are all there is
-    k: int
-    row_reach: NDArray[np.float64] | float = -np.inf  # balls matter up to here, whatever the limit
-    column_reach: NDArray[np.float64] | float = -np.inf
-
-
-class Pairs(NamedTuple):
-    """Pairs that matter, with their squared distances in float64."""
-
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    squares: NDArray[np.float64]
-    one_sided: bool  # (i, j) and (j, i) both stand there
-
-
-def close_pairs(x: Points, y: Points, a: slice, b: slice, limits: Limits) -> Pairs:
-    """The pairs of rows `a` of x and rows `b` of y that matter, and maybe some that do not."""
-    found = sieved(x, y, a, b, limits, np.float32)
-    if len(found) * OPEN > (a.stop - a.start) * (b.stop - b.start):
-        found = sieved(x, y, a, b, limits, np.float64)
-    rows, columns = np.divmod(found, b.stop - b.start)
-    rows, columns = rows + a.start, columns + b.start
-    return Pairs(rows, columns, squared_differences(x, y, rows, columns), limits.columns is None)
-
-
-def sieved(x: Points, y: Points, a: slice, b: slice, limits: Limits, dtype: type) -> NDArray[np.intp]:
-    """Flat indices in the block of all pairs that the products cannot rule out.
-
-    First by the largest error in a row or column, then, among what is left, by each pair's own.
-    """
-    square = products(x, y, a, b, dtype)
-    d, unit = x.given.shape[1], x.unit**2
-    if limits.columns is None:
-        np.fill_diagonal(square, np.inf)
-    u, v = x.norm[a], y.norm[b]
-    rows = reaches(square, limits.rows / unit, limits.row_reach / unit, (u, v), d, limits.k)
-    close = square <= rounded_up(rows + rounding(u + v.max(), d, dtype), dtype)[:, None]
-    columns = np.full(len(v), -np.inf)
-    if limits.columns is not None:
-        columns = reaches(square.T, limits.columns / unit, limits.column_reach / unit, (v, u), d, limits.k)
-        close |= square <= rounded_up(columns + rounding(v + u.max(), d, dtype), dtype)
-    found = np.flatnonzero(close.ravel())
-    i, j = np.divmod(found, b.stop - b.start)
-    error = rounding(u[i] + v[j], d, dtype)
-    return found[square.ravel()[found] <= np.maximum(rows[i], columns[j]) + error]
-
-
-def products(x: Points, y: Points, a: slice, b: slice, dtype: type) -> NDArray[Any]:
-    """|x|^2 + |y|^2 - 2 x.y of a block, in common units squared; off by up to `rounding`."""
-    p, q = x.block(a, dtype), y.block(b, dtype)
-    square = p @ q.T
-    square *= -2
-    square += x.squared_norms(a, p)[:, None]
-    square += y.squared_norms(b, q)
-    return square
-
-
-def reaches(
-    square: NDArray[Any],
-    limit: NDArray[np.float64],
-    reach: NDArray[np.float64] | float,
-    norms: tuple[NDArray[np.float64], NDArray[np.float64]],
-    d: int,
-    k: int,
-) -> NDArray[np.float64]:
-    """Up to which true square a pair of each row may matter."""
-    unknown = np.isinf(limit)
-    if unknown.any() and square.shape[1] >= k:
-        at_most = square[unknown] + rounding(norms[0][unknown, None] + norms[1], d, square.dtype.type)
-        limit = limit.copy()
-        limit[unknown] = np.partition(at_most, k - 1, axis=1)[:, k - 1]
-    return np.maximum(limit, reach)
-
-
-def rounded_up(limit: NDArray[np.float64], dtype: type) -> NDArray[Any]:
-    """The limits in `dtype`, none of them lower than it was."""
-    return np.nextafter(limit.astype(dtype), dtype(np.inf))
-
-
-def rounding(norms: NDArray[np.float64], d: int, dtype: type) -> NDArray[np.float64]:
-    """Bound on the error of |x|^2 + |y|^2 - 2 x.y in `dtype`, where |x| + |y| <= `norms`.
-
-    With u the unit roundoff: 2 d u |x||y| of the product (Higham 2002, section 3.1) is at most d/2 u (|x|+|y|)^2; the
-    points, their norms and the two sums add less than 12; the difference that decides errs by d u in float64. The
-    second term is what underflows.
-    """
-    info = np.finfo(dtype)
-    per_square = (d / 2 + 12) * float(info.eps) / 2 + (d + 12) * float(np.finfo(np.float64).eps)
-    return per_square * 1.01 * norms**2 + 4 * d * float(info.tiny)
-
-
-def squared_differences(
-    x: Points, y: Points, rows: NDArray[np.int64], columns: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """|x_i - y_j|^2 of these pairs from differences; equal rows need none."""
-    squares = np.zeros(len(rows))
-    differ = np.flatnonzero(x.identity[rows] != y.identity[columns])
-    step = max(1, DIFFERENCES // x.given.shape[1])
-    for start in range(0, len(differ), step):
-        some = differ[start : start + step]
-        difference = x.given[rows[some]].astype(np.float64)
-        difference -= y.given[columns[some]]
-        squares[some] = np.square(difference, out=difference).sum(axis=1)
-    return squares
+# small sets, and ratios
 
 
 def all_squares(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:

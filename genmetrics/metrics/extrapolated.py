@@ -7,7 +7,7 @@ against 1/n, and its intercept, the value at 1/n = 0, is FID-infinity or IS-infi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, as_features, count
 from genmetrics.intervals import random_halves, student_reach
-from genmetrics.metrics.frechet import frechet_distance
+from genmetrics.metrics.frechet import frechet_distance, frechet_influence
+from genmetrics.metrics.gaussians import Gaussian
 from genmetrics.metrics.inception_score import distributions, divergences
 from genmetrics.metrics.moments import Moments
 from genmetrics.records import Estimate
@@ -96,10 +97,17 @@ def extrapolated(x: NDArray[Any], measure: Callable[[NDArray[Any]], float], poin
 
 
 def frechet_infinity_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
-    """`frechet_distance_infinity` with an interval for the limit of many generated images, the reference fixed."""
+    """`frechet_distance_infinity` with an interval for the limit of many generated images, the reference fixed.
+
+    A real image's influence on the limit is taken to be that on the distance to either half of the generated images.
+    """
     reference = as_features(real, "real", at_least=2)
     y = as_features(generated, "generated")
-    return estimated(y, lambda x, s: frechet_distance_infinity(reference, x, seed=s), seed, intervals)
+    found = estimated(y, lambda x, s: frechet_distance_infinity(reference, x, seed=s), seed, intervals)
+    if found.std_error is None:
+        return found
+    x, halves = Gaussian(reference, "real"), [Gaussian(y[rows], "generated") for rows in random_halves(len(y), seed)]
+    return replace(found, of_reference=np.stack([frechet_influence(x, half)[1] for half in halves]))
 
 
 def inception_score_infinity_estimate(logits: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:

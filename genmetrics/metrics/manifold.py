@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmetrics._checks import as_features, same_width
-from genmetrics.intervals import share_estimate, share_of_parts, variance_of_mean, variances_of_parts
+from genmetrics.intervals import random_halves, share_estimate, share_of_parts, variance_of_mean, variances_of_parts
 from genmetrics.kernels.close_pairs import Between, Nearest, all_squares, between, largest_ratio, within
+from genmetrics.metrics.removals import density_moves, precision_moves
 from genmetrics.records import Estimate
 
 PRECISION_K, COVERAGE_K = 3, 5  # of the papers
@@ -131,7 +132,7 @@ def terms_of(real: Any, generated: Any, k: int) -> Terms:
     """The terms of all four metrics at this k, from one pass over the pairs, which is remembered."""
     x, y = checked(real, generated, k)
     near_x, near_y, found = pass_over(x, y, k)
-    i, j = ks_of(near_x, k).index(k), [*ks_of(near_y, k), k].index(k)
+    i, j = x_balls(near_x, k).index(k), [*up_to(near_y, ks_of(k)), k].index(k)
     return Terms(
         precision=found.x_balls.closed[i] > 0,
         recall=found.y_balls.closed[j] > 0 if k < len(y) else None,
@@ -142,14 +143,34 @@ def terms_of(real: Any, generated: Any, k: int) -> Terms:
 
 def pass_over(x: NDArray[Any], y: NDArray[Any], k: int = PRECISION_K) -> tuple[Nearest, Nearest, Between]:
     """Neighbours within both sets, and between them with the balls of the papers' k and this one."""
-    near = [within(z, min(max(PRECISION_K, COVERAGE_K, k), len(z) - 1)) for z in (x, y)]
-    radii = [nearest.squares[:, np.array(ks_of(nearest, k), int) - 1] for nearest in near]
-    return near[0], near[1], between(x, y, *radii)
+    ks = ks_of(k)
+    near_x, near_y = within(x, min(ks[-1] + 1, len(x) - 1)), within(y, min(ks[-1], len(y) - 1))
+    balls = (near_x, x_balls(near_x, k)), (near_y, up_to(near_y, ks))
+    radii = [near.squares[:, np.array(reach, int) - 1] for near, reach in balls]
+    return near_x, near_y, between(x, y, *radii, halves_of(len(y)))
 
 
-def ks_of(near: Nearest, k: int) -> list[int]:
-    """Which balls were counted: those whose k-th neighbours there are."""
-    return [i for i in sorted({PRECISION_K, COVERAGE_K, k}) if i <= near.squares.shape[1]]
+def ks_of(k: int) -> list[int]:
+    """Those of the papers and this one."""
+    return sorted({PRECISION_K, COVERAGE_K, k})
+
+
+def x_balls(near: Nearest, k: int) -> list[int]:
+    """To which neighbours the balls around x reach that are counted: the k-th, and the next, the k-th without one."""
+    return up_to(near, sorted({i for each in ks_of(k) for i in (each, each + 1)}))
+
+
+def up_to(near: Nearest, neighbours: list[int]) -> list[int]:
+    """Those that there are."""
+    return [i for i in neighbours if i <= near.squares.shape[1]]
+
+
+def halves_of(m: int) -> NDArray[np.int64]:
+    """Which half of the generated images each is in, 0 or 1, at random; 2: the odd one out."""
+    halves = np.full(m, 2)
+    for i, rows in enumerate(random_halves(m, seed=0)):
+        halves[rows] = i
+    return halves
 
 
 def recall_terms(real: Any, generated: Any, k: int) -> NDArray[np.bool_]:
@@ -168,11 +189,19 @@ def precision_estimate(
     real: Any, generated: Any, *, seed: int = 0, intervals: bool = True, k: int = PRECISION_K
 ) -> Estimate:
     """Precision, with Wilson's interval over the generated images; the real balls stand fixed."""
+    x, y = checked(real, generated, k)
     inside, options = terms_of(real, generated, k).precision, {"k": k}
     if not intervals:
         return Estimate.bare(float(inside.mean()), options=options)
-    given = "over generated images, conditional on the real set"
-    return share_estimate(float(inside.mean()), len(inside), given, over_generated=True, options=options)
+    near, _, found = pass_over(x, y, k)
+    return share_estimate(
+        float(inside.mean()),
+        len(inside),
+        "over generated images, conditional on the real set",
+        over_generated=True,
+        options=options,
+        of_reference=precision_moves(near, found.lone, inside, halves_of(len(y)), k),
+    )
 
 
 def recall_estimate(
@@ -215,12 +244,16 @@ def density_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
             value, "no generated image lies in a ball" if len(terms) > 1 else "one image", options=options
         )
     std_error = math.sqrt(variance_of_mean(terms))
+    k = COVERAGE_K
+    x, y = checked(real, generated, k)
+    near, _, found = pass_over(x, y, k)
     return Estimate.log_normal(
         value,
         std_error,
         std_error_generated=std_error,
         interval="over generated images, conditional on the real set",
         options=options,
+        of_reference=density_moves(near, found.held[x_balls(near, k).index(k) :], halves_of(len(y)), k),
     )
 
 

@@ -82,7 +82,6 @@ def test_compare_was_tried_at_0_and_away_from_it_for_all_that_it_compares(study)
     shared = {
         "kernel-rbf": "kernel",
         "rke": "vendi",
-        "frechet-infinity": "frechet",
         "inception-score-infinity": "inception-score",
     }
     for name, metric in METRICS.items():

@@ -31,6 +31,11 @@ def coverage(real, generated, k):
     return Fraction(sum(any(square(x, g) < r for g in generated) for x, r in balls), len(real))
 
 
+def without_each(share, real, generated, k):
+    """A share without each of the real images."""
+    return [share([x for j, x in enumerate(real) if j != i], generated, k) for i in range(len(real))]
+
+
 def realism(real, generated, k):
     """Squared scores; None where a generated image is a real one."""
     r = radii(real, k)

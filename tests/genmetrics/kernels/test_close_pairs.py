@@ -3,19 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genmetrics.kernels import close_pairs
-from genmetrics.kernels.close_pairs import (
-    between,
-    covering_first,
-    nearest_between,
-    parts,
-    points_of,
-    products,
-    remembered,
-    rounding,
-    within,
-)
+from genmetrics.kernels import close_pairs, sieve
+from genmetrics.kernels.close_pairs import between, covering_first, nearest_between, remembered, within
 from genmetrics.kernels.neighbours import k_nearest
+from genmetrics.kernels.sieve import parts, points_of, products, rounding
 
 KINDS = ("normal", "grid", "copies", "offset", "two places", "one point")
 
@@ -50,7 +41,7 @@ def test_neighbours_within_a_set_are_those_of_all_pairs_exactly(seed, n, d, kind
     squares = all_pairs(x, x)
     np.fill_diagonal(squares, np.inf)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(close_pairs, "SIDE", side)
+        patch.setattr(sieve, "SIDE", side)
         found = within.__wrapped__(x, k)
     order = np.argsort(squares, axis=1, kind="stable")[:, :k]
     np.testing.assert_array_equal(found.indices, order)
@@ -67,8 +58,12 @@ def test_what_lies_between_two_sets_is_what_all_pairs_say_exactly(seed, n, m, ki
     squares = all_pairs(x, y)
     x_radii, y_radii = np.sort(squares, axis=1)[:, [0, 2]], np.sort(squares, axis=0)[1:2].T
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(close_pairs, "SIDE", side)
-        found = between.__wrapped__(x, y, x_radii, y_radii)
+        patch.setattr(sieve, "SIDE", side)
+        most = 30 if seed % 2 else 1 << 20
+        patch.setattr(close_pairs, "AT_LEAST", most)
+        patch.setattr(close_pairs, "LONE", 0)
+        groups = np.arange(m) % 3
+        found = between.__wrapped__(x, y, x_radii, y_radii, groups)
     np.testing.assert_array_equal(found.nearest_y.indices[:, 0], squares.argmin(axis=1))
     np.testing.assert_array_equal(found.nearest_x.indices[:, 0], squares.argmin(axis=0))
     np.testing.assert_array_equal(found.nearest_y.squares[:, 0], squares.min(axis=1))
@@ -78,6 +73,15 @@ def test_what_lies_between_two_sets_is_what_all_pairs_say_exactly(seed, n, m, ki
         np.testing.assert_array_equal(found.x_balls.closed[i], (squares <= x_radii[:, [i]]).sum(axis=0))
     np.testing.assert_array_equal(found.y_balls.open[0], (squares < y_radii[:, 0]).sum(axis=1))
     np.testing.assert_array_equal(found.y_balls.closed[0], (squares <= y_radii[:, 0]).sum(axis=1))
+    for i, group in np.ndindex(2, 3):
+        expected = (squares < x_radii[:, [i]])[:, groups == group].sum(axis=1)
+        np.testing.assert_array_equal(found.held[i, group], expected)
+    near = (squares <= x_radii[:, [1]]) & ((squares <= x_radii[:, [0]]).sum(axis=0) <= 1)
+    if found.lone is None:
+        assert most == 30
+        return
+    assert sorted(zip(*found.lone[:2], strict=True)) == sorted(zip(*near.nonzero(), strict=True))
+    np.testing.assert_array_equal(found.lone.squares, squares[found.lone.x, found.lone.y])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -97,18 +101,18 @@ def test_neighbours_agree_with_faiss_and_its_recheck():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2500, 12)), rng.normal(size=(1700, 12))
     indices, distances = k_nearest(y, x, 1, "l2")
-    found = between(x, y, np.empty((2500, 0)), np.empty((1700, 0))).nearest_x
+    found = between(x, y, np.empty((2500, 0)), np.empty((1700, 0)), np.zeros(1700, int)).nearest_x
     np.testing.assert_array_equal(found.indices, indices)
     np.testing.assert_allclose(np.sqrt(found.squares), distances, rtol=1e-12)
 
 
 def test_each_pair_within_a_set_is_multiplied_once(monkeypatch):
     sizes = []
-    real = close_pairs.products
-    monkeypatch.setattr(close_pairs, "products", lambda *a: sizes.append(real(*a).size) or real(*a))
-    x = np.random.default_rng(0).normal(size=(4 * close_pairs.SIDE, 8))
+    real = sieve.products
+    monkeypatch.setattr(sieve, "products", lambda *a: sizes.append(real(*a).size) or real(*a))
+    x = np.random.default_rng(0).normal(size=(4 * sieve.SIDE, 8))
     within.__wrapped__(x, 2)
-    assert sum(sizes) == 10 * close_pairs.SIDE**2  # 6 blocks above the diagonal and 4 on it
+    assert sum(sizes) == 10 * sieve.SIDE**2  # 6 blocks above the diagonal and 4 on it
 
 
 def test_points_too_close_for_float32_are_sieved_by_float64_and_not_all_compared(monkeypatch):
@@ -116,8 +120,8 @@ def test_points_too_close_for_float32_are_sieved_by_float64_and_not_all_compared
     x = rng.normal(size=(1, 50)) + 1e-6 * rng.normal(size=(600, 50))
     x[0] += 1e3  # the unit
     compared = []
-    real = close_pairs.squared_differences
-    monkeypatch.setattr(close_pairs, "squared_differences", lambda *a: compared.append(len(a[2])) or real(*a))
+    real = sieve.squared_differences
+    monkeypatch.setattr(sieve, "squared_differences", lambda *a: compared.append(len(a[2])) or real(*a))
     found = within.__wrapped__(x.astype(np.float64), 3)
     assert sum(compared) < 600 * 600 / 8
     assert found.squares[1:, 0].max() < 1e-9
@@ -139,14 +143,14 @@ def test_only_the_very_same_contents_are_answered_from_memory():
     first = within(x, 1)
     assert within(y, 1) is not first
     np.testing.assert_array_equal(within(x.reshape(60, 2), 1).squares, within.__wrapped__(x.reshape(60, 2), 1).squares)
-    radii = np.ones((30, 1))
-    found = between(x, y, radii, radii)
+    radii, groups = np.ones((30, 1)), np.zeros(30, int)
+    found = between(x, y, radii, radii, groups)
     assert nearest_between(x, y)[0] is found.nearest_y
     for a, b in ((x, z), (z, y), (y, x)):
         none = np.empty((30, 0))
-        expected = between.__wrapped__(a, b, none, none)
+        expected = between.__wrapped__(a, b, none, none, groups)
         np.testing.assert_array_equal(nearest_between(a, b)[0].squares, expected.nearest_y.squares)
-    assert between(x, y, 2 * radii, radii).x_balls.open.sum() > found.x_balls.open.sum()
+    assert between(x, y, 2 * radii, radii, groups).x_balls.open.sum() > found.x_balls.open.sum()
 
 
 def test_two_passes_of_equal_arguments_are_told_apart():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from genmetrics._checks import DataError
+from genmetrics.intervals import random_halves
 from genmetrics.metrics.extrapolated import (
     extrapolated,
     frechet_distance_infinity,
@@ -63,6 +64,18 @@ def test_the_interval_is_students_with_a_degree_of_freedom_for_each_of_the_ten_h
     found = frechet_infinity_estimate(normal(300, 3, 1), normal(300, 3, 2))
     ends = (found.value - 2.2281 * found.std_error, found.value + 2.2281 * found.std_error)  # t tables, 10
     assert (found.low, found.high) == pytest.approx(ends, rel=1e-4)
+
+
+def test_a_real_image_moves_the_limit_as_it_moves_the_distance_to_either_half():
+    real, generated = normal(1500, 3, 1), normal(401, 3, 2) * 1.3
+    found = frechet_infinity_estimate(real, generated, seed=4).of_reference
+    for rows, moves in zip(random_halves(401, 4), found, strict=True):
+        y = generated[rows]
+        before = frechet_distance(real, y)
+        moved = np.array([frechet_distance(np.vstack([real, real[i]]), y) - before for i in range(40)]) * 1501
+        assert np.corrcoef(moved, moves[:40])[0, 1] > 0.999
+        assert np.ptp(moved) == pytest.approx(np.ptp(moves[:40]), rel=0.03)
+    assert frechet_infinity_estimate(real, generated, intervals=False).of_reference is None
 
 
 def test_too_few_images_are_refused_and_too_few_to_halve_have_no_interval():

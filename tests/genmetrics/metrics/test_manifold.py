@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 import genmetrics as gm
 from genmetrics._checks import DataError
+from genmetrics.intervals import random_halves
 from genmetrics.kernels import close_pairs
 from genmetrics.metrics.manifold import (
     coverage_estimate,
@@ -171,6 +172,51 @@ def test_densitys_interval_is_normal_for_its_logarithm():
     assert np.log([found.low, found.high]) == pytest.approx(
         np.log(found.value) + 1.959964 * error / found.value * np.array([-1, 1])
     )
+
+
+@given(st.integers(0, 10**6), st.integers(6, 16), st.integers(2, 15), st.integers(1, 5), kinds)
+@settings(deadline=None, max_examples=60)
+def test_what_a_real_image_moves_is_what_is_missing_without_it(seed, n, m, k, kind):
+    """Precision without each real image, in rational arithmetic, with either half of the generated images."""
+    x, y = drawn(seed, n, m, 2, kind)
+    y = y + (y - y.mean(axis=0)) / 2  # more of them in few balls
+    found = precision_estimate(x, y, k=k).of_reference
+    if n == k + 1:
+        assert found is None
+        return
+    for half, moves in zip(random_halves(m, 0), found, strict=True):
+        whole = slow.precision(x, y[half], k)
+        expected = [(n - 1) * (whole - without) for without in slow.without_each(slow.precision, x, y[half], k)]
+        assert moves == pytest.approx([float(each) for each in expected], abs=1e-12)
+
+
+@given(st.integers(0, 10**6), st.integers(6, 16), st.integers(2, 15), kinds)
+@settings(deadline=None, max_examples=30)
+def test_what_a_real_image_moves_of_density_too(seed, n, m, kind):
+    x, y = drawn(seed, n, m, 2, kind)
+    found = density_estimate(x, y)
+    if n == 6 or found.low is None:
+        assert found.of_reference is None
+        return
+    for half, moves in zip(random_halves(m, 0), found.of_reference, strict=True):
+        whole = slow.density(x, y[half], 5)
+        expected = [(n - 1) * (whole - without) for without in slow.without_each(slow.density, x, y[half], 5)]
+        assert moves == pytest.approx([float(each) for each in expected], abs=1e-12)
+
+
+def test_one_generated_image_has_a_precision_and_moves_nothing_that_can_be_told():
+    x = np.random.default_rng(0).normal(size=(10, 2))
+    found = precision_estimate(x, x[:1])
+    assert found.value == 1
+    assert found.of_reference is None
+    assert vars(gm.density_coverage(x, x[:1] + 100)) == {"density": 0, "coverage": 0}
+
+
+def test_where_too_many_pairs_would_be_held_precision_is_conditional_on_the_real_set(monkeypatch):
+    monkeypatch.setattr(close_pairs, "AT_LEAST", 2)
+    monkeypatch.setattr(close_pairs, "LONE", 0)
+    x, y = np.random.default_rng(1).normal(size=(2, 60, 3))
+    assert precision_estimate(x, y).of_reference is None
 
 
 def test_precision_of_0_has_an_interval_of_some_width():
