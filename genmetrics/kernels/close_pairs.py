@@ -91,7 +91,10 @@ def nearest_between(x: NDArray[Any], y: NDArray[Any]) -> tuple[Nearest, Nearest]
     """The nearest y of each x and the nearest x of each y, from any pass over these sets that is remembered."""
     key = ("between", content(x), content(y))
     known = (found for call, found in MEMORY.items() if call[:3] == key)
-    found = next(known, None) or between(x, y, *(np.empty((len(z), 0)) for z in (x, y)), np.zeros(len(y), np.int64))
+    found = next(known, None)
+    if found is None:
+        no_balls, one_group = [np.empty((len(z), 0)) for z in (x, y)], np.zeros(len(y), np.int64)
+        found = between(x, y, no_balls[0], no_balls[1], one_group)
     return found.nearest_y, found.nearest_x
 
 

@@ -145,9 +145,8 @@ def pass_over(x: NDArray[Any], y: NDArray[Any], k: int = PRECISION_K) -> tuple[N
     """Neighbours within both sets, and between them with the balls of the papers' k and this one."""
     ks = ks_of(k)
     near_x, near_y = within(x, min(ks[-1] + 1, len(x) - 1)), within(y, min(ks[-1], len(y) - 1))
-    balls = (near_x, x_balls(near_x, k)), (near_y, up_to(near_y, ks))
-    radii = [near.squares[:, np.array(reach, int) - 1] for near, reach in balls]
-    return near_x, near_y, between(x, y, *radii, halves_of(len(y)))
+    x_radii, y_radii = radii_of(near_x, x_balls(near_x, k)), radii_of(near_y, up_to(near_y, ks))
+    return near_x, near_y, between(x, y, x_radii, y_radii, halves_of(len(y)))
 
 
 def ks_of(k: int) -> list[int]:
@@ -163,6 +162,11 @@ def x_balls(near: Nearest, k: int) -> list[int]:
 def up_to(near: Nearest, neighbours: list[int]) -> list[int]:
     """Those that there are."""
     return [i for i in neighbours if i <= near.squares.shape[1]]
+
+
+def radii_of(near: Nearest, neighbours: list[int]) -> NDArray[np.float64]:
+    """Squared radii of balls up to these neighbours, (n, balls)."""
+    return near.squares[:, np.array(neighbours, int) - 1]
 
 
 def halves_of(m: int) -> NDArray[np.int64]:
