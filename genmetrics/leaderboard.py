@@ -119,10 +119,11 @@ class Leaderboard:
             As `add`, one for each.
 
         Raises:
-            DataError: as `add`, of any of them; the board is as it was.
+            DataError: as `add`, of any of them, or two have a model's score of one signature; the board is as it was.
         """
         for record, _ in named:
             check(record)
+        check_apart(named)
         with self.connected() as board:
             board.execute("BEGIN IMMEDIATE")
             return [self.insert(board, record, model, replace) for record, model in named]
@@ -192,6 +193,23 @@ def table(signature: str, members: dict[str, tuple[Score, str]]) -> Table:
     placed = {model for _, model in ranked}
     order = [*ranked, *(("", model) for model in sorted(members) if model not in placed)]
     return Table(signature, tuple(Standing(place, model, *members[model], model in bare) for place, model in order))
+
+
+def check_apart(named: Sequence[tuple[Record, str]]) -> None:
+    """No two of these records have a score of one signature under one name, unless they are the same record.
+
+    Raises:
+        DataError: two do.
+    """
+    known: dict[tuple[str, str], tuple[Record, Score]] = {}
+    for record, model in named:
+        for score in record:
+            other, first = known.setdefault((model, score.signature), (record, score))
+            if other.to_json() != record.to_json():
+                raise DataError(
+                    f"'{model}': two of these records have {score.name} under one signature "
+                    f"({first.value:.6g} and {score.value:.6g}); give one of them, or another --name"
+                )
 
 
 def check(record: Record) -> None:

@@ -157,10 +157,17 @@ class Record:
         return {"schema": content.pop("schema"), **content}
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The record as JSON text (numbers in full precision; no NaN); written to `path` atomically if given."""
+        """The record as JSON text (numbers in full precision; no NaN); written to `path` atomically if given.
+
+        In place of a folder's record.json, it leaves no `paired.npz` of another record beside it.
+        """
         text = json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
         if path is not None:
+            file = Path(path)
+            another = file.name == RECORD and not is_of(text, file)
             write_atomically(path, text.encode())
+            if another:
+                file.with_name(PAIRED).unlink(missing_ok=True)
         return text
 
     @classmethod
@@ -269,6 +276,11 @@ def with_paired(record: Record, text: str, path: Path) -> Record:
         )
     scores = (replace(s, **{name: held.get(f"{s.metric}/{name}") for name in BESIDE}) for s in record.scores)
     return replace(record, scores=tuple(scores))
+
+
+def is_of(text: str, path: Path) -> bool:
+    """Whether the file holds this very text."""
+    return path.is_file() and path.read_bytes() == text.encode()
 
 
 def digest_of(text: str) -> str:

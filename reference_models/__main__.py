@@ -166,7 +166,12 @@ def train_command(name: str) -> click.Command:
                     click.echo(part.title, err=True)
                 model, watch = first if part is parts[0] else ready(part)
                 own = {"seed": part.seed, "every": checkpoint_every, "loop": loop, "watch": watch}
-                training.train(model, part.dataset, part.folder, **own)
+                try:
+                    training.train(model, part.dataset, part.folder, **own)
+                except KeyboardInterrupt:
+                    if parallel.rank() == 0:
+                        click.echo(f"Stopped. The same command with --resume goes on from what {out} holds.", err=True)
+                    raise
         click.echo(f"{name}: {config.steps} steps done, saved in {out}", err=True)
 
     return train

@@ -143,6 +143,14 @@ def test_a_second_score_of_one_signature_needs_to_be_told_to_replace(board):
     assert [s.score.value for s in board.tables()[0].standings] == [3.0]
 
 
+def test_two_records_of_one_model_and_signature_are_refused_together(board):
+    both = [(record("a", fd(1.0)), "mine"), (record("b", fd(3.0)), "mine")]
+    with pytest.raises(DataError, match=r"'mine': two of these records have frechet under one signature \(1 and 3\)"):
+        board.add_all(both, replace=True)
+    assert board.tables() == []
+    assert board.add_all([both[0], both[0]]) == [True, False]
+
+
 def test_a_signature_of_another_reference_is_refused(board):
     with pytest.raises(DataError, match="made against 390@9ab92a1d, but the record's real set is 00000000"):
         board.add(record("a", fd(1.0), real="0" * 64), "a")

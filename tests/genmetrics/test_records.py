@@ -246,6 +246,16 @@ def test_what_compare_pairs_by_lies_beside_the_json_and_comes_back(tmp_path):
         assert read.scores[1].of_reference is read.scores[1].of_parts is None
 
 
+def test_another_record_in_its_place_is_read_and_the_same_one_stays_paired(tmp_path):
+    folder = written(tmp_path / "out", with_arrays())
+    RECORD.to_json(folder / "record.json")
+    RECORD.to_json(folder / "other.json")
+    assert Record.from_json(folder).scores[0].of_parts is not None
+    dataclasses.replace(RECORD, seed=99).to_json(folder / "record.json")
+    assert Record.from_json(folder).seed == 99
+    assert Record.from_json(folder).scores[0].of_parts is None
+
+
 def test_a_record_without_any_is_one_file():
     assert files_of(RECORD) == {"record.json": RECORD.to_json().encode()}
 
