@@ -93,15 +93,19 @@ def share_estimate(
 
 
 def second_order_corrected(at_n: float, at_half: np.floating[Any] | float) -> float:
-    """Variance of an estimate from its plug-in variance at n images and at n/2.
+    """Variance of an estimate from its plug-in variance at n images and at n/2: `second_order` counts once in it."""
+    return at_n - second_order(at_n, at_half)
+
+
+def second_order(at_n: float, at_half: np.floating[Any] | float) -> float:
+    """The part of the variance at n images that is of second order, from the plug-in variance at n and at n/2.
 
     With V1 of order 1/n and V2 of order 1/n^2 the truth is V1 + V2, while the plug-in is V1 + 2 V2 at n and
     2 V1 + 8 V2 at n/2. So V2 = (V(n/2) - 2 V(n)) / 4, kept between 0 and V(n) / 2.
 
     Source: the bias of the jackknife variance for quadratic functionals, Efron & Stein (1981), section 4.
     """
-    second = (float(at_half) - 2 * at_n) / 4
-    return at_n - min(max(second, 0.0), at_n / 2)
+    return min(max((float(at_half) - 2 * at_n) / 4, 0.0), at_n / 2)
 
 
 def paired_variance(a: NDArray[Any], b: NDArray[Any]) -> float:

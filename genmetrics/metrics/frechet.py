@@ -30,6 +30,9 @@ from genmetrics.records import Estimate
 TOLERANCE = 3e-9  # of the distance: what rounding may cost before the slower, exact factors are taken
 FEWEST_FOR_INTERVAL = 20  # images on each side
 SQUARES_FIT = 1e-140, 1e140  # influences whose variance is a float64
+NO_INTERVAL_OF_SCALE = (
+    "no interval: the features are so large or so small that their fourth powers leave float64; scale them"
+)
 
 
 def frechet_distance(real: Any, generated: Any) -> float:
@@ -155,10 +158,8 @@ def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
     halves_a = [Gaussian(x[i], "real") for i in random_halves(len(x), seed)]
     halves_b = [Gaussian(y[i], "generated") for i in random_halves(len(y), seed + 1)]
     _, of_real, of_generated = frechet_influence(a, b)
-    largest = max(float(np.abs(of_real).max()), float(np.abs(of_generated).max()))
-    if largest > 0 and not SQUARES_FIT[0] < largest < SQUARES_FIT[1]:
-        why = "the features are so large or so small that their fourth powers leave float64; scale them"
-        return Estimate(value, interval=f"no interval: {why}", notes=notes)
+    if not squares_fit(of_real, of_generated):
+        return Estimate(value, interval=NO_INTERVAL_OF_SCALE, notes=notes)
     both = [frechet_influence(*pair)[1:] for pair in zip(halves_a, halves_b, strict=True)]
     generated_alone = [frechet_influence(a, half)[1:] for half in halves_b]
     variance = second_order_corrected(
@@ -176,6 +177,12 @@ def frechet_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
         notes=notes,
         of_reference=np.stack([i for i, _ in generated_alone]),
     )
+
+
+def squares_fit(*influences: NDArray[np.float64]) -> bool:
+    """Whether the squares of these, fourth powers of the features, stay within float64."""
+    largest = max(float(np.abs(each).max()) for each in influences)
+    return largest == 0 or SQUARES_FIT[0] < largest < SQUARES_FIT[1]
 
 
 def estimate_from_moments(real: Any, generated: Any, seed: int, intervals: bool) -> Estimate:

@@ -8,6 +8,8 @@ from genmetrics.metrics.extrapolated import (
     frechet_distance_infinity,
     frechet_infinity_estimate,
     inception_score_infinity,
+    inception_score_infinity_estimate,
+    intercept_variance,
 )
 from genmetrics.metrics.frechet import frechet_distance
 from genmetrics.metrics.inception_score import inception_score
@@ -51,19 +53,58 @@ def test_the_bias_of_the_inception_score_is_gone():
     assert inception_score(logits=small, splits=10).value < large
 
 
-def test_the_standard_error_is_the_spread_over_repeated_draws():
-    """150 repeats give the spread to 6%; 4 of those, and 10% for the ten halvings."""
-    real = Moments(10**9, np.zeros(4), np.eye(4) * (10**9 - 1))
-    values = [frechet_distance_infinity(real, normal(300, 4, i) * 1.2, seed=i).value for i in range(150)]
-    exact = normal(200_000, 4, 999)
-    errors = [frechet_infinity_estimate(exact[:2000], normal(300, 4, i) * 1.2, seed=i).std_error for i in range(25)]
-    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(values), rel=0.34)
+def test_the_intercepts_variance_is_that_of_a_fit_to_values_of_this_covariance():
+    """The covariance of the values of all pairs of subsets, and the weights that a fit gives to each."""
+    n, sizes = 900, (90, 400, 640, 900)
+    product = np.outer(sizes, sizes)
+    common = product / n  # images that two subsets share, on average
+    np.fill_diagonal(common, sizes)
+    weights = [np.polynomial.polynomial.polyfit(1 / np.array(sizes), unit, 1)[0] for unit in np.eye(4)]
+    for first, second in ((3.0, 0.0), (0.0, 5.0), (2.0, 1.0)):
+        covariance = first * n * common / product + second * (n * common / product) ** 2
+        assert intercept_variance(sizes, first, second) == pytest.approx(weights @ covariance @ weights, rel=1e-9)
 
 
-def test_the_interval_is_students_with_a_degree_of_freedom_for_each_of_the_ten_halvings():
-    found = frechet_infinity_estimate(normal(300, 3, 1), normal(300, 3, 2))
-    ends = (found.value - 2.2281 * found.std_error, found.value + 2.2281 * found.std_error)  # t tables, 10
-    assert (found.low, found.high) == pytest.approx(ends, rel=1e-4)
+@pytest.mark.parametrize(("scale", "tolerance"), [(1.2, 0.24), (1.0, 0.65)], ids=["away from the null", "at it"])
+def test_the_standard_error_is_the_spread_over_repeated_draws(scale, tolerance):
+    """150 repeats give the spread to 6%; 4 of those. At the null the error is meant to be 1.4 times as large."""
+    real = normal(2000, 4, 999)
+    found = [frechet_infinity_estimate(real, normal(300, 4, i) * scale, seed=i) for i in range(150)]
+    spread = np.std([each.value for each in found])
+    error = np.sqrt(np.mean([each.std_error**2 for each in found]))
+    assert spread * 0.9 < error < spread * (1 + tolerance)
+
+
+@pytest.mark.parametrize("sure", [1.0, 12.0], ids=["guesses", "sure, all classes alike"])
+def test_the_inception_scores_error_is_the_spread_too(sure):
+    found = [inception_score_infinity_estimate(answers(400, sure, i), seed=i) for i in range(150)]
+    error = np.sqrt(np.mean([each.std_error**2 for each in found]))
+    assert error == pytest.approx(np.std([each.value for each in found]), rel=0.24)
+
+
+def answers(n, sure, seed):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(n, 10))
+    logits[np.arange(n), rng.integers(10, size=n)] += sure
+    return logits
+
+
+@pytest.mark.parametrize("scale", [1e80, 1e-80])
+def test_features_whose_fourth_powers_leave_float64_have_a_value_and_no_interval(scale):
+    real, generated = normal(300, 3, 1), normal(300, 3, 2)
+    found = frechet_infinity_estimate(scale * real, scale * generated)
+    assert found.value == pytest.approx(scale**2 * frechet_infinity_estimate(real, generated).value, rel=1e-6)
+    assert found.std_error is None
+    assert "scale them" in found.interval
+
+
+def test_the_interval_is_1_96_standard_errors():
+    for found in (
+        frechet_infinity_estimate(normal(300, 3, 1), normal(300, 3, 2)),
+        inception_score_infinity_estimate(answers(300, 3.0, 1)),
+    ):
+        ends = (found.value - 1.959964 * found.std_error, found.value + 1.959964 * found.std_error)
+        assert (found.low, found.high) == pytest.approx(ends, rel=1e-6)
 
 
 def test_a_real_image_moves_the_limit_as_it_moves_the_distance_to_either_half():
