@@ -11,7 +11,7 @@ import torch
 
 import genmetrics
 from genmetrics._checks import UnknownNameError
-from genmetrics.metrics import INCEPTION, METRICS, extrapolated, find_metric, fls, prd
+from genmetrics.metrics import INCEPTION, METRICS, find_metric, fls, prd
 
 N, D, CLASSES = 300, 6, 5
 SEEDS = {"train": 3, "real": 1, "generated": 2}  # in the order of the arguments
@@ -45,7 +45,6 @@ def fewer_repeats(monkeypatch):
     """What is repeated to lessen its chance, or fitted in steps, is so less often here."""
     monkeypatch.setattr(prd, "RUNS", 2)
     monkeypatch.setattr(fls, "STEPS", 40)
-    monkeypatch.setattr(extrapolated, "SPLITS", 2)
 
 
 class Pictures:
