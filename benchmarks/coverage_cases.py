@@ -175,6 +175,8 @@ def differences() -> Iterator[Case]:
         yield from between(metric, D10, 1000, narrow)
         yield from between(metric, D64, 300, apart, narrow)
         yield from between(metric, MNIST, 300, null, far, narrow)
+    for world in (D10, MNIST):
+        yield from between("parzen", world, 200, null, apart)
     for metric in ("auth-pct", "ct-score"):
         yield from between(metric, D10, 300, null, apart)
     for metric in ("recall", "coverage"):

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from genmetrics._checks import DataError, as_features, one_of, positive, same_width
 from genmetrics.kernels.geometry import DISTANCES, EPS, Bracket
 from genmetrics.kernels.pairwise import log_mean_exp
+from genmetrics.metrics.jackknife import log_means_without_samples
 from genmetrics.metrics.scales import likeliest_scale
 from genmetrics.records import Estimate
 
 BACKENDS = ("exact", "faiss", "clustered")
-GROUPS = 20  # of samples, left out in turn
 PILOT = 64  # test images that tell how wide the interval may be
 
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
@@ -358,7 +358,8 @@ def estimate_of(
     if not intervals or result.std_error is None:
         why = f"one {over} has no spread" if intervals else "intervals were switched off"
         return Estimate(result.value, interval=f"no interval: {why}", options=options, details=details)
-    std_error_generated, of_reference = over_samples(as_features(queries, over), as_features(generated, over), seed)
+    sets = as_features(queries, over), as_features(generated, "generated")
+    std_error_generated, log_means = log_means_without_samples(*sets, scale=1.0, seed=seed)
     return Estimate.normal(
         result.value,
         result.std_error,
@@ -367,35 +368,5 @@ def estimate_of(
         interval=f"over {over}s, conditional on the generated set",
         options=options,
         details=details,
-        of_reference=of_reference,
+        of_reference=None if log_means is None else -log_means,
     )
-
-
-def over_samples(
-    queries: NDArray[Any], generated: NDArray[Any], seed: int
-) -> tuple[float | None, NDArray[np.float64] | None]:
-    """Standard error of DDM over the generated images, and its terms (2, n) with either half of them.
-
-    Where single samples dominate a test image's sum, as they do when h is small against the spread of the embedding,
-    influence functions are far too small: without such a sample its neighbours step in. So samples are left out in
-    earnest, a twentieth of them at a time: the delete-a-group jackknife.
-
-    Returns:
-        None and None of fewer than two samples for each group.
-
-    Source: Shao & Tu (1995), The Jackknife and Bootstrap, section 2.3.
-    """
-    if len(generated) < 2 * GROUPS:
-        return None, None
-    order = np.random.default_rng(seed).permutation(len(generated))
-    groups = [generated[rows] for rows in np.array_split(order, GROUPS)]
-    sizes = np.array([len(group) for group in groups])
-    sums = np.stack([log_mean_exp(queries, g, distance="half_sq", scale=1.0).values + np.log(len(g)) for g in groups])
-
-    def terms(kept: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return np.log(sizes[kept].sum()) - np.logaddexp.reduce(sums[kept], axis=0)
-
-    place = np.arange(GROUPS)
-    without = np.array([terms(place != left_out).mean() for left_out in place])
-    variance = (GROUPS - 1) * without.var()
-    return float(np.sqrt(variance)), np.stack([terms(place < GROUPS // 2), terms(place >= GROUPS // 2)])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from genmetrics._checks import as_features, same_width
 from genmetrics.intervals import random_halves, share_estimate, share_of_parts, variance_of_mean, variances_of_parts
 from genmetrics.kernels.close_pairs import Between, Nearest, all_squares, between, largest_ratio, within
-from genmetrics.metrics.removals import density_moves, precision_moves
+from genmetrics.metrics.jackknife import density_moves, precision_moves
 from genmetrics.records import Estimate
 
 PRECISION_K, COVERAGE_K = 3, 5  # of the papers

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from genmetrics._checks import DataError, as_features, positive, same_width
 from genmetrics.kernels.pairwise import log_mean_exp
+from genmetrics.metrics.jackknife import log_means_without_samples
 from genmetrics.metrics.scales import evenly
 from genmetrics.records import Estimate
 
@@ -157,11 +158,15 @@ def parzen_estimate(train: Any, real: Any, generated: Any, *, seed: int = 0, int
     if not intervals or result.std_error is None:
         why = "one test image has no spread" if intervals else "intervals were switched off"
         return Estimate(result.value, interval=f"no interval: {why}", options=options, details=details, notes=notes)
+    sets = as_features(real, "real"), as_features(generated, "generated")
+    std_error_generated, of_reference = log_means_without_samples(*sets, scale=result.sigma, seed=seed)
     return Estimate.normal(
         result.value,
         result.std_error,
+        std_error_generated=std_error_generated,
         interval="over test images, conditional on the generated set and sigma",
         options=options,
         details=details,
         notes=notes,
+        of_reference=of_reference,
     )
