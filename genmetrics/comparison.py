@@ -93,7 +93,9 @@ def reach_of(a: Score, b: Score) -> tuple[float, str]:
         return Z95 * math.sqrt(alone**2 + paired_variance(*influences)), paired
     if (parts := both(a.of_parts, b.of_parts)) is not None:  # never less than what the samples bring
         return max(Z95 * alone, reach_of_parts(parts[0] - parts[1])), paired
-    return Z95 * alone, CONDITIONAL if uses_reference(a) else INDEPENDENT
+    if uses(a, "real"):
+        return Z95 * alone, CONDITIONAL
+    return Z95 * alone, f"{INDEPENDENT}, {TRAINING}" if uses(a, "train") else INDEPENDENT
 
 
 def both(a: NDArray[Any] | None, b: NDArray[Any] | None) -> tuple[NDArray[Any], NDArray[Any]] | None:
@@ -101,9 +103,9 @@ def both(a: NDArray[Any] | None, b: NDArray[Any] | None) -> tuple[NDArray[Any], 
     return None if a is None or b is None or a.shape != b.shape else (a, b)
 
 
-def uses_reference(score: Score) -> bool:
-    """Whether its value depends on real images: its signature names them."""
-    return any(part.startswith(("real:", "train:")) for part in score.signature.split("|"))
+def uses(score: Score, side: str) -> bool:
+    """Whether its value depends on this set: its signature names it."""
+    return any(part.startswith(f"{side}:") for part in score.signature.split("|"))
 
 
 def is_sure(a: Score, b: Score, reach: float) -> bool:

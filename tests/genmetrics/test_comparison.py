@@ -55,6 +55,20 @@ def test_the_verdict_goes_by_direction_and_interval(better, a, b, verdict):
     assert found.reason == "over both sets of samples, conditional on the reference" + unsure
 
 
+@pytest.mark.parametrize(
+    ("sets", "given"),
+    [
+        ("", ""),
+        ("|real:9@ab", ", conditional on the reference"),
+        ("|train:9@ab", ", conditional on the training set"),
+        ("|train:9@cd|real:9@ab", ", conditional on the reference"),
+    ],
+)
+def test_what_it_is_conditional_on_are_the_real_images_of_the_signature(sets, given):
+    scores = [score(x, signature=f"fd_x{sets}|revision:1") for x in (1.0, 9.0)]
+    assert difference(*scores).reason == f"over both sets of samples{given}"
+
+
 def test_the_interval_adds_the_squares_of_both_errors_over_generated_images():
     """Errors 3 and 4 make 5; the standard errors that count the reference too (100) stay out of it."""
     found = difference(score(20.0, 3.0), score(10.0, 4.0))
