@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from genmetrics._checks import DataError
 from genmetrics.intervals import paired_variance, reach_of_parts
+from genmetrics.metrics import METRICS
 from genmetrics.records import Z95, Record, Score
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 INDEPENDENT = "over both sets of samples"
@@ -31,6 +34,8 @@ class Difference:
     high: float | None
     verdict: str  # "a is better", "b is better", "cannot tell", "not comparable"
     reason: str
+    a: float  # the value in each record
+    b: float
 
 
 def compare(record_a: Record, record_b: Record) -> tuple[Difference, ...]:
@@ -44,9 +49,9 @@ def compare(record_a: Record, record_b: Record) -> tuple[Difference, ...]:
     against these very images. `reason` tells which.
 
     Returns:
-        a - b for each shared metric. "cannot tell" where the interval holds 0 or none can be given, or, of metrics
-        that should be close to real data's value, where it is not sure which set is closer; "not comparable" where the
-        signatures differ, with the parts that do.
+        a - b for each shared metric. "cannot tell" where the interval holds 0 or none can be given, where samples of
+        one record are the reference images themselves, or, of metrics that should be close to real data's value, where
+        it is not sure which set is closer; "not comparable" where the signatures differ, with the parts that do.
 
     Raises:
         DataError: the records share no metric.
@@ -56,31 +61,62 @@ def compare(record_a: Record, record_b: Record) -> tuple[Difference, ...]:
         raise DataError(
             f"the records share no metric: {[s.metric for s in record_a]} against {[s.metric for s in record_b]}"
         )
-    content = [record.inputs.get("generated", {}).get("content") for record in (record_a, record_b)]
-    same = content[0] is not None and content[0] == content[1]
+    same = the_same(content_of(record_a, "generated"), content_of(record_b, "generated"))
+    copies = [
+        name
+        for name, record in (("a", record_a), ("b", record_b))
+        if the_same(content_of(record, "generated"), content_of(record, "real"))
+    ]
     if record_a.seed != record_b.seed:  # which cuts the sets into parts
         shared = [(replace(a, of_parts=None), replace(b, of_parts=None)) for a, b in shared]
-    return tuple(difference(a, b, same) for a, b in shared)
+    return tuple(difference(a, b, same, copies) for a, b in shared)
 
 
-def difference(a: Score, b: Score, same_samples: bool = False) -> Difference:
-    """a - b; the verdict goes by the metric's direction and the interval."""
+def content_of(record: Record, side: str) -> str | None:
+    """The digest of a set's images, if the record has it."""
+    return record.inputs.get(side, {}).get("content")
+
+
+def the_same(a: str | None, b: str | None) -> bool:
+    """Whether two digests are known and equal."""
+    return a is not None and a == b
+
+
+def difference(a: Score, b: Score, same_samples: bool = False, copies: Sequence[str] = ()) -> Difference:
+    """a - b; the verdict goes by the metric's direction and the interval. `copies`: whose samples are the real set."""
     if a.signature != b.signature:
         reason = f"signatures differ: {differing_parts(a.signature, b.signature)}"
-        return Difference(a.metric, a.name, None, None, None, "not comparable", reason)
+        return Difference(a.metric, a.name, None, None, None, "not comparable", reason, a.value, b.value)
     value = a.value - b.value
-    if same_samples:
-        return Difference(a.metric, a.name, value, None, None, "cannot tell", "both records are of the same samples")
-    if a.std_error_generated is None or b.std_error_generated is None:
-        reason = "no standard error over the generated images"
-        return Difference(a.metric, a.name, value, None, None, "cannot tell", reason)
+    reason = why_no_interval(a, b, same_samples, copies)
+    if reason:
+        return Difference(a.metric, a.name, value, None, None, "cannot tell", reason, a.value, b.value)
     reach, reason = reach_of(a, b)
-    low, high = value - reach, value + reach
+    low, high = within_bounds(a.metric, value - reach, value + reach)
     ahead = lead_of(a, b)
-    if ahead is None or not is_sure(a, b, reach):
-        reason += UNSURE if low > 0 or high < 0 else ""
-        return Difference(a.metric, a.name, value, low, high, "cannot tell", reason)
-    return Difference(a.metric, a.name, value, low, high, "a is better" if ahead > 0 else "b is better", reason)
+    verdict = "cannot tell"
+    if ahead is not None and is_sure(a, b, reach):
+        verdict = "a is better" if ahead > 0 else "b is better"
+    elif low > 0 or high < 0:
+        reason += UNSURE
+    return Difference(a.metric, a.name, value, low, high, verdict, reason, a.value, b.value)
+
+
+def why_no_interval(a: Score, b: Score, same_samples: bool, copies: Sequence[str]) -> str:
+    """Why a - b has none; "" where it has one."""
+    if same_samples:
+        return "both records are of the same samples"
+    if copies and uses(a, "real"):
+        return f"the samples of {' and '.join(copies)} are the reference images themselves"
+    if a.std_error_generated is None or b.std_error_generated is None:
+        return "no standard error over the generated images"
+    return ""
+
+
+def within_bounds(metric: str, low: float, high: float) -> tuple[float, float]:
+    """An interval of a difference, cut to what the metric's bounds allow."""
+    least, most = METRICS[metric].bounds if metric in METRICS else (-math.inf, math.inf)
+    return max(low, least - most), min(high, most - least)
 
 
 def reach_of(a: Score, b: Score) -> tuple[float, str]:
@@ -116,12 +152,20 @@ def is_sure(a: Score, b: Score, reach: float) -> bool:
     """
     if not abs(a.value - b.value) > reach:  # nor where it is no number
         return False
-    if a.better != "closer to real" or a.baseline is None or b.baseline is None:
+    real_a, real_b = real_value(a), real_value(b)
+    if a.better != "closer to real" or real_a is None or real_b is None:
         return True
-    spans = [side["high"] - side["low"] for side in (a.baseline, b.baseline) if side.get("low") is not None]
-    of_baselines = sum(spans) / 2
-    together = a.value - a.baseline["value"] + b.value - b.baseline["value"]
-    return abs(together) > math.hypot(reach, of_baselines)
+    together = a.value - real_a[0] + b.value - real_b[0]
+    return abs(together) > math.hypot(reach, real_a[1] + real_b[1])
+
+
+def real_value(score: Score) -> tuple[float, float] | None:
+    """What real images get, and how far the interval of that reaches: its baseline, or the metric's own null value."""
+    if score.baseline is None:
+        null = METRICS[score.metric].null if score.metric in METRICS else None
+        return None if null is None else (null, 0.0)
+    low, high = score.baseline.get("low"), score.baseline.get("high")
+    return score.baseline["value"], 0.0 if low is None or high is None else (high - low) / 2
 
 
 def lead_of(a: Score, b: Score) -> float | None:
@@ -131,9 +175,10 @@ def lead_of(a: Score, b: Score) -> float | None:
     """
     if a.better in ("lower", "higher"):
         return b.value - a.value if a.better == "lower" else a.value - b.value
-    if a.better != "closer to real" or a.baseline is None or b.baseline is None:
+    real_a, real_b = real_value(a), real_value(b)
+    if a.better != "closer to real" or real_a is None or real_b is None:
         return None
-    return abs(b.value - b.baseline["value"]) - abs(a.value - a.baseline["value"])
+    return abs(b.value - real_b[0]) - abs(a.value - real_a[0])
 
 
 def differing_parts(a: str, b: str) -> str:

@@ -21,7 +21,8 @@ def compare(record_a: str, record_b: str, as_json: bool) -> None:
     """
     from genmetrics.records import Record
 
-    found = genmetrics.compare(Record.from_json(record_a), Record.from_json(record_b))
+    records = Record.from_json(record_a), Record.from_json(record_b)
+    found = genmetrics.compare(*records)
     if as_json:
         import dataclasses
         import json
@@ -29,5 +30,6 @@ def compare(record_a: str, record_b: str, as_json: bool) -> None:
         click.echo(json.dumps([dataclasses.asdict(row) for row in found], indent=2))
         return
     from genmetrics.reports.text import print_differences
+    from genmetrics.reports.wording import warning_remarks
 
-    print_differences(found, stdout())
+    print_differences(found, stdout(), (record_a, record_b), (warning_remarks(records[0]), warning_remarks(records[1])))

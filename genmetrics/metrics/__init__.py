@@ -36,6 +36,7 @@ class Metric:
     stand_in: str = "train"  # real images put in the samples' place for the 'real data' column; "": none
     of_moments: bool = False  # a side may be `Moments`
     excess: bool = False  # how far it lies above the 'real data' column is what counts: said in details and words
+    null: float | None = None  # what real images get, where that is known beforehand
     revision: int = 1  # goes up when the same inputs would give another value
 
     @property
@@ -388,6 +389,7 @@ METRICS = {
         inception_name="1nn_accuracy",
         paper="arXiv:1610.06545",
         summary="how often the nearest other image tells real from generated: 1/2 for real data, 1 if far apart",
+        null=0.5,
     ),
     "auth-pct": Metric(
         function="auth_pct",
@@ -414,6 +416,7 @@ METRICS = {
         paper="arXiv:2004.05675",
         stand_in="real",
         summary="are samples nearer to the training set than test images are? below 0: copies; above 0: far away",
+        null=0.0,
     ),
 }
 

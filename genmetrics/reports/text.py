@@ -49,22 +49,37 @@ def print_record(record: Record, console: Console) -> None:
         console.print(as_text(console, line, style="dim"), soft_wrap=True)  # one line to copy, however long
 
 
-def print_differences(found: Sequence[Difference], console: Console) -> None:
-    """Print what `comparison.compare` found: the differences of record a and record b, then the reasons."""
+def print_differences(
+    found: Sequence[Difference],
+    console: Console,
+    names: tuple[str, str] = ("the first record", "the second"),
+    warnings: tuple[Sequence[str], Sequence[str]] = ((), ()),
+) -> None:
+    """Print what `comparison.compare` found of two records: the differences, the reasons, what to keep in mind."""
     rows = [difference_row(row) for row in found]
-    table = aligned(console, ["metric", "a - b", "95% interval", "verdict"], rows)
+    table = aligned(console, ["metric", "a", "b", "a - b", "95% interval", "verdict"], rows, right=(1, 2, 3))
     least_width(table, console)
     console.print(table, crop=False)
+    a, b = (wording.one_line(name) for name in names)
     legend = (
-        "a is the first record, b the second; 'cannot tell': the interval holds 0, there is none, or it is not sure "
-        "which of the two is better."
+        f"a is {a}, b {b}; 'cannot tell': the interval holds 0, there is none, or it is not sure which of the two is "
+        "better."
     )
     say(console, legend, style="dim")
     reasons: dict[str, list[str]] = {}
     for row in found:
         reasons.setdefault(wording.one_line(row.reason), []).append(wording.one_line(row.name))
-    for reason, names in reasons.items():
-        say(console, f"{', '.join(names)}: {reason}", indent="  ", style="dim")
+    for reason, of in reasons.items():
+        say(console, f"{', '.join(of)}: {reason}", indent="  ", style="dim")
+    owners: dict[str, list[str]] = {}
+    for owner, own in zip("ab", warnings, strict=True):
+        for warning in own:
+            owners.setdefault(warning, []).append(owner)
+    if owners:
+        console.print()
+        say(console, "Keep in mind", style="bold yellow")
+    for i, (warning, of) in enumerate(owners.items(), 1):
+        say(console, f"{' and '.join(of)}: {warning}", indent=f"{i:>3}. ")
 
 
 def print_metrics(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
@@ -137,11 +152,16 @@ def ends(answer: Any) -> str:
 
 def difference_row(found: Difference) -> list[tuple[str, str]]:
     """The cells of one difference, each with its style."""
+    values = (found.a, found.b)
     if found.value is None:
-        return [(wording.one_line(found.name), ""), ("–", "dim"), ("–", "dim"), (found.verdict, "yellow")]
+        own = [(str(wording.number(x)), "") for x in values]
+        return [(wording.one_line(found.name), ""), *own, ("–", "dim"), ("–", "dim"), (found.verdict, "yellow")]
     shown = wording.number(found.value, found.low, found.high)
+    half_width = 0.0 if found.low is None or found.high is None else (found.high - found.low) / 2
+    form = wording.number_format([*values, found.value], half_width)
     return [
         (wording.one_line(found.name), ""),
+        *((wording.printed(x, form), "") for x in values),
         (shown.value, "bold"),
         (shown.interval or wording.NO_INTERVAL, "" if shown.interval else "dim"),
         (found.verdict, "dim" if found.verdict == "cannot tell" else "bold"),

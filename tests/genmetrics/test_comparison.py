@@ -69,6 +69,39 @@ def test_what_it_is_conditional_on_are_the_real_images_of_the_signature(sets, gi
     assert difference(*scores).reason == f"over both sets of samples{given}"
 
 
+@pytest.mark.parametrize(("metric", "null"), [("two-sample", 0.5), ("ct-score", 0.0)])
+def test_without_real_datas_value_the_known_one_of_equal_distributions_stands_in(metric, null):
+    """Closer to it on either side; not sure where the middle of both may be it."""
+    near, far = (score(null + x, 0.01, "closer to real", metric) for x in (-0.02, 0.3))
+    assert difference(near, far).verdict == "a is better"
+    assert difference(far, near).verdict == "b is better"
+    mirrored = score(null + 0.02, 0.01, "closer to real", metric)
+    assert difference(dataclasses.replace(near, value=null - 0.03), mirrored).reason.endswith(
+        "; not sure which is better"
+    )
+    assert difference(*(score(x, 0.01, "closer to real", "auth-pct") for x in (0.5, 0.9))).verdict == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("metric", "ends"), [("precision", (-1, 1)), ("auth-pct", (-100, 100)), ("frechet", (-989.97, 989.98))]
+)
+def test_the_interval_of_a_difference_ends_where_the_metrics_range_does(metric, ends):
+    found = difference(score(0.5, 505.09, "higher", metric), score(0.495, 0.0, "higher", metric))
+    assert (found.low, found.high) == pytest.approx(ends, abs=0.02)
+
+
+def test_samples_that_are_the_reference_itself_are_not_judged_against_it():
+    inputs = [{"generated": {"n": 9, "content": c}, "real": {"n": 9, "content": "r"}} for c in "rx"]
+    blind = "is_x|features:x|revision:1"
+    scores = [(score(v), score(v, metric="inception-score", signature=blind)) for v in (0.0, 9.0)]
+    a, b = (dataclasses.replace(record(*s), inputs=i) for s, i in zip(scores, inputs, strict=True))
+    for pair, name in (((a, b), "a"), ((b, a), "b")):
+        frechet, other = compare(*pair)
+        assert (frechet.verdict, frechet.low) == ("cannot tell", None)
+        assert frechet.reason == f"the samples of {name} are the reference images themselves"
+        assert other.verdict.endswith("is better")
+
+
 def test_the_interval_adds_the_squares_of_both_errors_over_generated_images():
     """Errors 3 and 4 make 5; the standard errors that count the reference too (100) stay out of it."""
     found = difference(score(20.0, 3.0), score(10.0, 4.0))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from functools import partial
 
 import pytest
 from rich.console import Console
@@ -11,10 +12,10 @@ from genmetrics.reports import wording
 from genmetrics.reports.text import print_differences, print_record
 
 DIFFERENCES = (
-    Difference("frechet", "fd_digits-cnn", -20.03, -21.82, -18.24, "a is better", "conditional on the reference"),
-    Difference("ms-ssim", "ms_ssim", -0.019, -0.042, 0.004, "cannot tell", "conditional on the reference"),
-    Difference("ddm", "ddm_digits-cnn", -8.622, None, None, "cannot tell", "no standard error"),
-    Difference("kernel", "kd_digits-cnn", None, None, None, "not comparable", "signatures differ: n:1 against n:2"),
+    Difference("frechet", "fd_digits-cnn", -20.03, -21.82, -18.24, "a is better", "of references", 3.44, 23.47),
+    Difference("ms-ssim", "ms_ssim", -0.019, -0.042, 0.004, "cannot tell", "of references", 0.25, 0.269),
+    Difference("ddm", "ddm_digits-cnn", -8.622, None, None, "cannot tell", "no standard error", 1.5, 10.122),
+    Difference("kernel", "kd_digits-cnn", None, None, None, "not comparable", "signatures differ: n:1, n:2", 0.1, 0.2),
 )
 
 
@@ -117,24 +118,32 @@ def differences(width: int, found=DIFFERENCES, **options) -> list[str]:
 
 def test_each_difference_is_one_row_with_its_verdict():
     lines = differences(80)
-    assert lines[0] == "metric a - b 95% interval verdict"
-    assert "fd_digits-cnn -20.0 [-21.8, -18.2] a is better" in lines
-    assert "ms_ssim -0.019 [-0.042, 0.004] cannot tell" in lines
+    assert lines[0] == "metric a b a - b 95% interval verdict"
+    assert "fd_digits-cnn 3.4 23.5 -20.0 [-21.8, -18.2] a is better" in lines
+    assert "ms_ssim 0.250 0.269 -0.019 [-0.042, 0.004] cannot tell" in lines
 
 
 def test_a_difference_without_interval_or_value_says_so():
     lines = differences(80)
-    assert "ddm_digits-cnn -8.622 no interval cannot tell" in lines
-    assert "kd_digits-cnn – – not comparable" in lines
+    assert "ddm_digits-cnn 1.50 10.12 -8.622 no interval cannot tell" in lines
+    assert "kd_digits-cnn 0.1000 0.2000 – – not comparable" in lines
 
 
 def test_reasons_stand_under_the_table_once_with_the_metrics_they_concern():
     lines = differences(80)
     assert lines[-3:] == [
-        "fd_digits-cnn, ms_ssim: conditional on the reference",
+        "fd_digits-cnn, ms_ssim: of references",
         "ddm_digits-cnn: no standard error",
-        "kd_digits-cnn: signatures differ: n:1 against n:2",
+        "kd_digits-cnn: signatures differ: n:1, n:2",
     ]
+
+
+def test_the_records_are_named_and_what_each_has_to_keep_in_mind_is_said_once():
+    say = partial(print_differences, names=("runs/x\x1b", "runs/y"), warnings=(("grey", "few images"), ("grey",)))
+    lines = [line.strip() for line in shown(DIFFERENCES, 200, say=say).splitlines()]
+    assert any(line.startswith("a is runs/x\\x1b, b runs/y; 'cannot tell'") for line in lines)
+    assert lines[-4:] == ["", "Keep in mind", "1. a and b: grey", "2. a: few images"]
+    assert "Keep in mind" not in differences(80)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
@@ -147,10 +156,10 @@ def test_no_difference_is_cut_short(width):
 def test_hostile_names_and_reasons_do_nothing_to_a_terminal():
     bad = "[red]x[/red] \x1b[2J\nnext"
     lines = differences(120, [dataclasses.replace(DIFFERENCES[0], name=bad, reason=bad)])
-    assert "[red]x[/red] \\x1b[2J next -20.0 [-21.8, -18.2] a is better" in lines
+    assert "[red]x[/red] \\x1b[2J next 3.4 23.5 -20.0 [-21.8, -18.2] a is better" in lines
     assert "\x1b" not in "".join(lines)
 
 
 def test_differences_without_unicode():
     lines = [line.replace("|", " ").split() for line in differences(80, encoding="ascii")]
-    assert ["kd_digits-cnn", "-", "-", "not", "comparable"] in lines
+    assert ["kd_digits-cnn", "0.1000", "0.2000", "-", "-", "not", "comparable"] in lines
