@@ -51,16 +51,20 @@ def points_of(*sets: NDArray[Any]) -> list[Points]:
     centre = centre_of(sets[0])
     largest = max(float(largest_deviation(x, x, centre)) for x in sets)
     unit = float(2.0 ** np.ceil(np.log2(largest)))
-    known: dict[bytes, int] = {}
     found = []
-    for x in sets:
+    for x, identity in zip(sets, identities(*sets), strict=True):
         ready, norm = np.empty(x.shape, np.float32), np.empty(len(x))
-        identity = np.array([known.setdefault(hashlib.sha256(row.tobytes()).digest(), len(known)) for row in x])
         for part in parts(len(x)):
             ready[part] = (x[part] - centre) / unit
             norm[part] = np.sqrt(np.square(ready[part], dtype=np.float64).sum(axis=1))
         found.append(Points(x, centre, unit, ready, norm, identity))
     return found
+
+
+def identities(*sets: NDArray[Any]) -> list[NDArray[np.int64]]:
+    """For each row of each set a number, equal for equal rows."""
+    known: dict[bytes, int] = {}
+    return [np.array([known.setdefault(hashlib.sha256(row.tobytes()).digest(), len(known)) for row in x]) for x in sets]
 
 
 @dataclass(frozen=True, eq=False)

@@ -162,5 +162,6 @@ def nearest_accuracy(x: NDArray[Any], y: NDArray[Any]) -> float:
     right = []
     for own, other in ((all_squares(x, x), across.min(axis=1)), (all_squares(y, y), across.min(axis=0))):
         np.fill_diagonal(own, np.inf)
-        right.append(float((own.min(axis=1) < other).mean()))
+        nearest = own.min(axis=1)
+        right.append(float((nearest < other).mean() + (nearest == other).mean() / 2))
     return sum(right) / 2

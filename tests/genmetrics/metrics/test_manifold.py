@@ -9,11 +9,13 @@ from genmetrics.intervals import random_halves
 from genmetrics.kernels import close_pairs
 from genmetrics.metrics.manifold import (
     coverage_estimate,
+    coverage_of_part,
     density_estimate,
     precision_estimate,
     recall_estimate,
     recall_of_part,
 )
+from genmetrics.metrics.two_sample import nearest_accuracy, told_by_nearest
 from tests.reference import manifold as slow
 
 LINE = np.array([[0.0], [1.0], [2.0], [10.0]])  # squared radii at k = 1: 1, 1, 1, 64
@@ -161,6 +163,16 @@ def test_recall_of_a_part_is_recall():
     rng = np.random.default_rng(5)
     x, y = rng.normal(size=(2, 40, 3))
     assert recall_of_part(x, y, 3) == recall_estimate(x, y).value
+
+
+@given(st.integers(0, 10**6), st.integers(7, 20), st.integers(7, 20), kinds)
+@settings(deadline=None, max_examples=60)
+def test_of_a_part_the_metrics_are_what_they_are_of_the_whole_also_where_distances_tie(seed, n, m, kind):
+    x, y = drawn(seed, n, m, 3, kind)
+    assert recall_of_part(x, y, 3) == gm.precision_recall(x, y).recall
+    assert coverage_of_part(x, y) == gm.density_coverage(x, y).coverage
+    told = told_by_nearest(x, y)
+    assert nearest_accuracy(x, y) == pytest.approx((told[0].mean() + told[1].mean()) / 2, abs=1e-12)
 
 
 def test_densitys_interval_is_normal_for_its_logarithm():
