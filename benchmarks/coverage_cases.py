@@ -108,6 +108,7 @@ STUDIES = {
     "auth-pct": table_row("auth-pct", "train", between=("train",)),
     "ct-score": table_row("ct-score", "train", between=("train",)),
 }
+HEAVY = Gaussians(10, freedom=5)
 D10, D64, MNIST, MNIST_LOGITS = Gaussians(10), Gaussians(64), Mnist(), Mnist("logits")
 MANY, MORE = 400, 1600  # repetitions
 
@@ -175,6 +176,13 @@ def differences() -> Iterator[Case]:
         yield from between(metric, D10, 1000, narrow)
         yield from between(metric, D64, 300, apart, narrow)
         yield from between(metric, MNIST, 300, null, far, narrow)
+    for metric in ("frechet", "kernel", "precision", "recall", "density", "coverage"):
+        yield from between(metric, HEAVY, 300, narrow, ("null", "far"))
+    for world in (D10, MNIST):
+        yield from between("kernel-rbf", world, 300, null, apart)
+    yield from between("rke", MNIST, 600, null, narrow)
+    yield from between("ms-ssim", GaussianImages(), 200, null, apart)
+    yield from between("inception-score-infinity", GaussianAnswers(), 1000, null, far)
     for world in (D10, MNIST):
         yield from between("parzen", world, 200, null, apart)
     for metric in ("auth-pct", "ct-score"):

@@ -2,7 +2,8 @@
 
 Real and training images are drawn as they are, generated ones in one of four situations: "null", drawn as real ones
 are; "near", shifted by 0.1 (MNIST: noise of 20 grey levels); "apart", 1.2 times as wide and shifted by 0.2 (blurred by
-1.1 pixels); "narrow", 0.7 times as wide and shifted by 0.3 (the digits 0 to 4 alone).
+1.1 pixels); "narrow", 0.7 times as wide and shifted by 0.3 (the digits 0 to 4 alone); and "far", half as wide and
+shifted by 1.5.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ import genmetrics as gm
 from genmetrics.damage import Pool, blur, gaussian_noise
 
 FEATURES = Path(__file__).parents[1] / "runs" / "coverage_mnist.npz"
-SITUATIONS = {"null": (1.0, 0.0), "near": (1.0, 0.1), "apart": (1.2, 0.2), "narrow": (0.7, 0.3)}  # spread, shift
+SITUATIONS = {
+    "null": (1.0, 0.0),
+    "near": (1.0, 0.1),
+    "apart": (1.2, 0.2),
+    "narrow": (0.7, 0.3),
+    "far": (0.5, 1.5),
+}  # spread, shift
 SHARPNESS = {"null": 1.0, "near": 0.6, "apart": 0.4, "narrow": 1.0}  # of a classifier's answers, over the sharpest
 NOISE, BLUR = 20.0, 4.0  # grey levels; percent of the side
 SIDES = ("train", "real", "generated")
@@ -49,14 +56,15 @@ def as_real(side: str, situation: str) -> str:
 
 @dataclass(frozen=True)
 class Gaussians:
-    """One Gaussian with a random covariance."""
+    """One Gaussian with a random covariance; with `freedom`, Student's t of so many degrees, whose tails are heavy."""
 
     d: int
     whole: int = 400_000
+    freedom: int | None = None
 
     @property
     def name(self) -> str:
-        return f"Gaussians, d = {self.d}"
+        return f"Gaussians, d = {self.d}" if self.freedom is None else f"t of {self.freedom} degrees, d = {self.d}"
 
     @cached_property
     def mixing(self) -> NDArray[np.float64]:
@@ -64,7 +72,10 @@ class Gaussians:
 
     def draw(self, side: str, situation: str, random: np.random.Generator, n: int) -> Rows:
         spread, shift = SITUATIONS[as_real(side, situation)]
-        x = spread * random.normal(size=(n, self.d)) @ self.mixing + shift
+        x = random.normal(size=(n, self.d))
+        if self.freedom is not None:
+            x /= np.sqrt(random.chisquare(self.freedom, size=(n, 1)) / self.freedom)
+        x = spread * x @ self.mixing + shift
         return {"features": x, "embedding": x}
 
 

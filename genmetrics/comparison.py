@@ -86,6 +86,8 @@ def difference(a: Score, b: Score, same_samples: bool = False, copies: Sequence[
     """a - b; the verdict goes by the metric's direction and the interval. `copies`: whose samples are the real set."""
     if a.signature != b.signature:
         reason = f"signatures differ: {differing_parts(a.signature, b.signature)}"
+        if a.n_generated != b.n_generated:
+            reason += f"; score as many images of both: --images {min(a.n_generated, b.n_generated)}"
         return Difference(a.metric, a.name, None, None, None, "not comparable", reason, a.value, b.value)
     value = a.value - b.value
     reason = why_no_interval(a, b, same_samples, copies)

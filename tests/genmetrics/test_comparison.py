@@ -127,6 +127,8 @@ def test_different_signatures_are_not_compared_and_the_difference_is_named():
     assert found.verdict == "not comparable"
     assert found.value is found.low is found.high is None
     assert found.reason == "signatures differ: n:9, real:9@ab against n:10, real:9@cd"
+    fewer = dataclasses.replace(score(1.0), n_generated=7)
+    assert difference(fewer, score(9.0, signature=other)).reason.endswith("score as many images of both: --images 7")
 
 
 def test_a_part_that_one_signature_lacks_is_shown_as_a_dash():

@@ -207,7 +207,7 @@ def test_what_a_real_image_moves_is_what_is_missing_without_it(seed, n, m, k, ki
 def test_what_a_real_image_moves_of_density_too(seed, n, m, kind):
     x, y = drawn(seed, n, m, 2, kind)
     found = density_estimate(x, y)
-    if n == 6 or found.low is None:
+    if n == 6:
         assert found.of_reference is None
         return
     for half, moves in zip(random_halves(m, 0), found.of_reference, strict=True):
@@ -236,7 +236,17 @@ def test_precision_of_0_has_an_interval_of_some_width():
     found = precision_estimate(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)) + 100)
     assert (found.value, found.low) == (0, 0)
     assert found.high == pytest.approx(0.0714, abs=1e-3)  # Wilson: z^2 / (n + z^2)
-    assert density_estimate(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)) + 100).low is None
+
+
+def test_density_of_0_has_the_interval_of_as_many_samples_of_density_1():
+    """Poisson has 0 in 5% where 3 of 50 are expected; Wilson's limit for none of 50 is a little above."""
+    rng = np.random.default_rng(2)
+    found = density_estimate(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)) + 100)
+    assert (found.value, found.low) == (0, 0)
+    assert found.high == pytest.approx(0.0714, abs=1e-3)
+    assert found.std_error_generated > 0
+    assert not found.of_reference.any()
+    assert density_estimate(rng.normal(size=(50, 3)), rng.normal(size=(1, 3))).low is None
 
 
 def test_metrics_of_one_pair_of_sets_share_one_pass(monkeypatch):
