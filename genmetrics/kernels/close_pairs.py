@@ -21,7 +21,6 @@ from genmetrics.kernels.sieve import (
     Limits,
     Pairs,
     close_pairs,
-    identities,
     parts,
     points_of,
     products,
@@ -304,19 +303,15 @@ class Few:
 def all_squares(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
     """|x_i - y_j|^2 of small sets, all held, (n, m); the small ones are off by rounding of the large ones.
 
-    0 for equal rows, and equal to 40 bits where only rounding tells two apart, so that ties are ties.
+    0 where rounding may be all that it is, and to 41 bits, so that equal distances are equal.
     """
     centre = centre_of(x)
     p, q = x - centre, y - centre
-    square = p @ q.T
-    square *= -2
-    square += np.square(p).sum(axis=1)[:, None]
-    square += np.square(q).sum(axis=1)
-    np.maximum(square, 0, out=square)
-    of_x, of_y = identities(x, y)
-    square[of_x[:, None] == of_y] = 0
-    mantissa, exponent = np.frexp(square)
-    return np.ldexp(np.round(mantissa * 2**40), exponent - 40)
+    norms = np.square(p).sum(axis=1)[:, None] + np.square(q).sum(axis=1)
+    square = norms - 2 * p @ q.T
+    square[square <= 4 * x.shape[1] * np.finfo(np.float64).eps * norms] = 0
+    scaled = square * (2.0**12 + 1)
+    return scaled - (scaled - square)  # without the last 12 bits (Veltkamp)
 
 
 def largest_ratio(x: NDArray[Any], y: NDArray[Any], radii: NDArray[np.float64]) -> NDArray[np.float64]:
