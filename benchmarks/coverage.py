@@ -257,7 +257,8 @@ def unpaired(rows: list[Row]) -> str:
 
 def verdicts_in_words(rows: list[Row]) -> list[str]:
     """How often a set was called better: where none is, the worse one, the better one. In bold: more than 2.5%."""
-    if METRICS[rows[0]["metric"]].better not in ("lower", "higher"):
+    metric = METRICS[rows[0]["metric"]]
+    if metric.better not in ("lower", "higher") and metric.null is None:
         return ["no verdict without a baseline", "", ""]
     alike = [share_of(row, side) for row in rows if row["truth"] == "symmetry" for side in ("a_better", "b_better")]
     sides = [(row, better_set(row)) for row in rows if row["truth"] != "symmetry"]
@@ -267,7 +268,9 @@ def verdicts_in_words(rows: list[Row]) -> list[str]:
 
 
 def better_set(row: Row) -> str:
-    """The column of the set that is truly better."""
+    """The column of the set that is truly better; of metrics with a null value the cases name the nearer set first."""
+    if METRICS[row["metric"]].null is not None:
+        return "a_better"
     lower = METRICS[row["metric"]].better == "lower"
     return "a_better" if (float(row["value"]) < 0) == lower else "b_better"
 

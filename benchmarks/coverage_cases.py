@@ -178,6 +178,8 @@ def differences() -> Iterator[Case]:
         yield from between(metric, MNIST, 300, null, far, narrow)
     for metric in ("frechet", "kernel", "precision", "recall", "density", "coverage"):
         yield from between(metric, HEAVY, 300, narrow, ("null", "far"))
+    for metric in ("precision", "recall", "density"):
+        yield from between(metric, Gaussians(2, freedom=5), 200, ("null", "far"))
     for world in (D10, MNIST):
         yield from between("kernel-rbf", world, 300, null, apart)
     yield from between("rke", MNIST, 600, null, narrow)
