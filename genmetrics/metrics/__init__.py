@@ -285,9 +285,9 @@ METRICS = {
         prefix="fls",
         inception_name="fls_" + INCEPTION,
         paper="arXiv:2302.04440",
-        summary="likelihood of test images under the samples, 100 for real ones: sees poor, missing and copied images",
+        summary="likelihood of test images under the samples, 100 for half the training set: sees damage, gaps, copies",
         cost="100 nmd",
-        stand_in="train",
+        stand_in="",  # training images would be perfect copies, and copies are looked for
     ),
     "prd-f8": Metric(
         function="prd",

@@ -129,6 +129,7 @@ def test_a_row_names_functions_that_exist_and_its_paper(name):
     assert row.revision >= 1
     assert set(row.needs) <= {f"{side}.{output}" for side in SEEDS for output in MAKERS}
     assert row.stand_in in ("train", "real", "")
+    assert row.stand_in != "train" or "train" not in row.sides, "copies of the training set are what it looks for"
 
 
 @pytest.mark.parametrize("name", METRICS)
