@@ -164,7 +164,7 @@ METRICS = {
         prefix="fd_inf",
         inception_name="fid_inf",
         paper="arXiv:1911.07023",
-        summary="the Frechet distance that infinitely many samples would have: sets of any size compare",
+        summary="the Frechet distance that infinitely many samples would have: no bias by their number, but more noise",
         cost="15 (nd² + d³)",
     ),
     "sfid": Metric(

@@ -292,7 +292,7 @@ def test_a_sigma_that_is_too_small_for_the_features_is_noted_and_the_value_stays
     found = rbf_estimate(real, far)
     assert found.value == kernel_distance(real, far, subsets=None, kernel="rbf").value == pytest.approx(0, abs=1e-9)
     apart = math.sqrt(2 * real.var(axis=0).sum())
-    assert f"sigma 10 is too small for these features that lie {apart:,.0f} apart" in found.notes[0]
+    assert f"sigma 10 is too small for features that lie {apart:,.0f} apart" in found.notes[0]
     assert rbf_estimate(real, np.zeros((30, 5))).notes  # alike samples do not make the real images any nearer
     assert not rbf_estimate(real / 100, far / 100).notes
 
