@@ -425,8 +425,15 @@ def find_metric(name: str) -> Metric:
     """The row of METRICS called `name`.
 
     Raises:
-        UnknownNameError: there is none; the nearest is suggested.
+        UnknownNameError: there is none; the one printed so, or the nearest is suggested.
     """
     if name not in METRICS:
-        raise unknown_name("metric", name, METRICS)
+        raise unknown_name("metric", name, METRICS, meant=printed_so(name.lower()))
     return METRICS[name]
+
+
+def printed_so(name: str) -> str | None:
+    """The metric whose number bears this name, on some extractor: frechet for fid or fd_digits-cnn."""
+    exact = next((metric for metric, row in METRICS.items() if name == row.inception_name), None)
+    begun = [metric for metric, row in METRICS.items() if row.prefix and f"{name}_".startswith(f"{row.prefix}_")]
+    return exact or max(begun, key=lambda metric: len(METRICS[metric].prefix), default=None)

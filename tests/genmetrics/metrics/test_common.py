@@ -174,6 +174,14 @@ def test_names_are_found_and_the_nearest_is_suggested():
         find_metric("frechett")
 
 
+@pytest.mark.parametrize("name", METRICS)
+def test_the_name_that_is_printed_leads_to_the_metric(name):
+    row = METRICS[name]
+    for printed in {row.printed(INCEPTION), row.printed("digits-cnn"), row.inception_name.upper()} - METRICS.keys():
+        with pytest.raises(UnknownNameError, match=f"unknown metric '{printed}'; did you mean '{name}'"):
+            find_metric(printed)
+
+
 # the values
 
 
