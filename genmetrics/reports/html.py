@@ -59,10 +59,10 @@ class Row:
             return cls(score, number, baseline, None, None)
         samples = whisker_values({"value": score.value, "low": score.low, "high": score.high})
         entries = [samples, whisker_values(score.baseline)]
-        if number.interval or (baseline and baseline.interval):
-            return cls(score, number, baseline, *whiskers(entries))
-        *drawn, zero = whiskers([*entries, [0.0, None, None]])  # else any two values lie at opposite ends
-        return cls(score, number, baseline, *drawn, zero.value if zero else None)
+        bare = number.interval is None and (baseline is None or baseline.interval is None)
+        zero = [[0.0, None, None]] if bare else []  # without it any two values lie at opposite ends
+        drawn, real, *marked = whiskers([*entries, *zero])
+        return cls(score, number, baseline, drawn, real, next((mark.value for mark in marked if mark), None))
 
 
 @dataclass(frozen=True)
