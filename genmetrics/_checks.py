@@ -24,10 +24,10 @@ class UnknownNameError(DataError):
     """A name that is not in a table; the message suggests the nearest one."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """The error for a `name` that is not among the `known` ones, with the nearest of them."""
+def unknown_name(kind: str, name: str, known: Iterable[str], meant: str | None = None) -> UnknownNameError:
+    """The error for a `name` that is not among the `known` ones, with what is `meant` or the nearest of them."""
     known = sorted(known)
-    begun = [each for each in known if name.startswith(each)]
+    begun = [meant] if meant else [each for each in known if name.startswith(each)]
     near = sorted(begun, key=len)[-1:] or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ";"
     return UnknownNameError(f"unknown {kind} '{name}'{hint} known: {', '.join(known)}")

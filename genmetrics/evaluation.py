@@ -147,6 +147,8 @@ def evaluate(
             if metrics is not None:  # asked for by name
                 raise
             left_out.append(f"{name} left out: {error}")
+        except DataError as error:
+            raise DataError(f"{name}: {error}") from None
     scores += [own_score(name, function, sides, network) for name, function in own.items()]
     record = Record(
         scores=tuple(scores),

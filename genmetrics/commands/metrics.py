@@ -34,6 +34,8 @@ def metric_rows() -> list[dict[str, Any]]:
     return [
         {
             "metric": name,
+            "printed": row.printed("EXTRACTOR"),
+            "printed_on_inception": row.inception_name,
             "better": row.better,
             "range": [None if abs(end) == float("inf") else end for end in row.bounds],
             "needs": list(row.needs),

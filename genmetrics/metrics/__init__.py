@@ -164,7 +164,7 @@ METRICS = {
         prefix="fd_inf",
         inception_name="fid_inf",
         paper="arXiv:1911.07023",
-        summary="the Frechet distance that infinitely many samples would have: sets of any size compare",
+        summary="the Frechet distance that infinitely many samples would have: no bias by their number, but more noise",
         cost="15 (nd² + d³)",
     ),
     "sfid": Metric(
@@ -285,9 +285,9 @@ METRICS = {
         prefix="fls",
         inception_name="fls_" + INCEPTION,
         paper="arXiv:2302.04440",
-        summary="likelihood of test images under the samples, 100 for real ones: sees poor, missing and copied images",
+        summary="likelihood of test images under the samples, 100 for half the training set: sees damage, gaps, copies",
         cost="100 nmd",
-        stand_in="train",
+        stand_in="",  # training images would be perfect copies, and copies are looked for
     ),
     "prd-f8": Metric(
         function="prd",
@@ -425,8 +425,15 @@ def find_metric(name: str) -> Metric:
     """The row of METRICS called `name`.
 
     Raises:
-        UnknownNameError: there is none; the nearest is suggested.
+        UnknownNameError: there is none; the one printed so, or the nearest is suggested.
     """
     if name not in METRICS:
-        raise unknown_name("metric", name, METRICS)
+        raise unknown_name("metric", name, METRICS, meant=printed_so(name.lower()))
     return METRICS[name]
+
+
+def printed_so(name: str) -> str | None:
+    """The metric whose number bears this name, on some extractor: frechet for fid or fd_digits-cnn."""
+    exact = next((metric for metric, row in METRICS.items() if name == row.inception_name), None)
+    begun = [metric for metric, row in METRICS.items() if row.prefix and f"{name}_".startswith(f"{row.prefix}_")]
+    return exact or max(begun, key=lambda metric: len(METRICS[metric].prefix), default=None)

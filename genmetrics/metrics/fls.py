@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmetrics._checks import as_features, same_width
+from genmetrics._checks import as_features, count, same_width
 from genmetrics.intervals import random_halves, variance_of_mean
 from genmetrics.kernels.pairwise import in_threads, split
 from genmetrics.records import Estimate
@@ -49,7 +49,8 @@ def fls(train: Any, test: Any, generated: Any, baseline: Any = None, seed: int =
         seed: of the halves.
 
     Returns:
-        value: about 100 for samples as good as real images; higher is better; > 0.
+        value: about 100 for new real images where they are as many as the baseline, rather more (105 to 115) where
+            they are twice as many; higher is better; > 0.
 
     Raises:
         DataError: a set has fewer than 2 images, widths differ, NaN or inf.
@@ -166,13 +167,25 @@ def fls_estimate(train: Any, real: Any, generated: Any, *, seed: int = 0, interv
     found = fls(train, real, generated, seed=seed)
     options = {"baseline": "half of train", "seed": seed}
     details = {"log_likelihood": found.generated, "log_likelihood_of_baseline": found.baseline}
+    notes = notes_on_sizes(len(generated), len(train) // 2)
     if not intervals:
-        why = "no interval: intervals were switched off"
-        return Estimate(found.value, interval=why, options=options, details=details)
+        return Estimate.bare(found.value, options=options, details=details, notes=notes)
     return Estimate.log_normal(
         found.value,
         found.std_error,
         interval="over test images, conditional on the training and the generated ones",
         options=options,
         details=details,
+        notes=notes,
+    )
+
+
+def notes_on_sizes(m: int, baseline: int) -> tuple[str, ...]:
+    """What new real images get where they are not as many as the baseline: more centres make a better mixture."""
+    if abs(m - baseline) <= baseline / 10:
+        return ()
+    new = "more new real images score more" if m > baseline else "fewer new real images score less"
+    return (
+        f"100 is the score of half of the training set, {count(baseline, 'image')}; {new}: "
+        f"{m} are scored here, so compare with what {m} new real images get",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ SUBSETS, SUBSET_SIZE = 100, 1000  # KID's protocol
 KERNELS = ("polynomial", "rbf")
 SIGMA = 10.0  # CMMD's
 FEWEST_FOR_INTERVAL = 4  # images on each side
+LEAST_SEEN = 1e-3  # mean Gaussian kernel of two real images, below which it tells them apart and nothing else
 
 Kernel = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]  # (b, d), (m, d) -> (b, m)
 
@@ -284,7 +285,25 @@ def rbf_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = 
     same_width(x.shape[1], y.shape[1])
     sums = sums_of(x, y, partial(gaussian_kernel, sigma=SIGMA), seed)
     options = {"sigma": SIGMA, "subsets": "all-pairs"}
-    return estimated(KernelDistance(sums.mmd2, None), sums, options, no_interval(x, y, intervals))
+    found = estimated(KernelDistance(sums.mmd2, None), sums, options, no_interval(x, y, intervals))
+    return replace(found, notes=notes_on_sigma(x, sums))
+
+
+def notes_on_sigma(x: NDArray[Any], sums: Sums) -> tuple[str, ...]:
+    """That sigma is too small for these features, where it is.
+
+    With E k(x, x') = mu over the real images, E k(x, y) <= sqrt(mu E k(y, y')) of any samples: as mu vanishes the value
+    says how alike the samples are to each other, not how near the real ones they lie.
+    """
+    seen = float(sums.xx.mean() / (len(x) - 1))
+    if seen >= LEAST_SEEN:
+        return ()
+    apart = math.sqrt(2 * float(x.var(axis=0, dtype=np.float64).sum()))
+    return (
+        f"sigma {SIGMA:g} is too small for features that lie {apart:,.0f} apart (root mean square): the kernel of two "
+        f"real images is {seen:.1g} on average, and the value can be near 0 however far the samples lie from them; "
+        "use kernel, or scale the features down, or call kernel_distance(kernel='rbf', sigma=...) on them",
+    )
 
 
 def no_interval(x: NDArray[Any], y: NDArray[Any], intervals: bool) -> str:

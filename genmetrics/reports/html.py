@@ -19,6 +19,7 @@ from genmetrics.reports.wording import Number
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 PNG = b"\x89PNG\r\n\x1a\n"
 VIEW_BOX = re.compile(rb'<svg[^>]* viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
@@ -49,6 +50,7 @@ class Row:
     baseline: Number | None
     samples_whisker: Whisker | None
     real_whisker: Whisker | None
+    zero: float | None = None  # where 0 is, on an axis that begins there for want of intervals
 
     @classmethod
     def of(cls, score: Score) -> Row:
@@ -56,7 +58,11 @@ class Row:
         if score.baseline is None:
             return cls(score, number, baseline, None, None)
         samples = whisker_values({"value": score.value, "low": score.low, "high": score.high})
-        return cls(score, number, baseline, *whiskers([samples, whisker_values(score.baseline)]))
+        entries = [samples, whisker_values(score.baseline)]
+        bare = number.interval is None and (baseline is None or baseline.interval is None)
+        zero = [[0.0, None, None]] if bare else []  # without it any two values lie at opposite ends
+        drawn, real, *marked = whiskers([*entries, *zero])
+        return cls(score, number, baseline, drawn, real, next((mark.value for mark in marked if mark), None))
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ def template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(data_uri=data_uri, plain=plain, short=short, thousands=thousands)
+    environment.filters.update(data_uri=data_uri, parted=parted, plain=plain, short=short, thousands=thousands)
     return environment.get_template(name)
 
 
@@ -239,6 +245,14 @@ def plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(plain(part) for part in value)
     return str(value)
+
+
+def parted(name: str) -> Markup:
+    """A metric's name as HTML that a line breaks after "_" alone, unless a part is longer than the line."""
+    from markupsafe import Markup
+
+    parts = re.findall("[^_]*_|[^_]+", name)
+    return Markup("").join(Markup('<span class="part">{}</span>').format(part) for part in parts)
 
 
 def short(digest: Any) -> str:

@@ -83,22 +83,29 @@ def print_differences(
 
 
 def print_metrics(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Print what `genmetrics metrics` lists: what each metric tells, then direction, range, needs, cost and paper."""
+    """Print what `genmetrics metrics` lists: what each metric tells, then range, names, needs, cost and paper."""
     for row in rows:
         star = " *" if row["usual"] else ""
         console.print(as_text(console, f"{row['metric']}{star} {wording.ARROWS[row['better']]}", style="bold"))
         say(console, row["summary"], indent="    ")
         low, high = ("∞" if end is None else f"{end:g}" for end in row["range"])
         span = f"{'-' if low == '∞' else ''}{low} to {high}"
-        facts = (span, "needs " + ", ".join(row["needs"]), "cost " + row["cost"], row["paper"])
+        facts = (span, printed_names(row), "needs " + ", ".join(row["needs"]), "cost " + row["cost"], row["paper"])
         say(console, "; ".join(facts), indent="    ", style="dim")
     console.print()
     legend = (
         "* the usual panel. ↓ lower is better, ↑ higher is better, ≈ closer to real data's is better. Costs: n real "
-        "and m generated images, d features. --protocols lists names like fid-50k; pictures of what each metric sees: "
-        "docs/metrics.md."
+        "and m generated images, d features. Of two printed names the second is that on inception-v3-tf2015. "
+        "--protocols lists names like fid-50k; pictures of what each metric sees: docs/metrics.md."
     )
     say(console, legend, style="dim")
+
+
+def printed_names(row: Mapping[str, Any]) -> str:
+    """'printed fd_EXTRACTOR, or fid': what stands beside the number, on the Inception network where that differs."""
+    plain, on_inception = row["printed"], row["printed_on_inception"]
+    own = on_inception != plain.replace("EXTRACTOR", "inception-v3-tf2015")
+    return f"printed {plain}, or {on_inception}" if own else f"printed {plain}"
 
 
 def print_protocols(rows: Sequence[Mapping[str, Any]], console: Console) -> None:

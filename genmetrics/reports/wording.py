@@ -85,13 +85,15 @@ def images(score: Score) -> str:
 
 
 def excess_remarks(record: Record) -> list[str]:
-    """How far scores lie above real data's, where that is what counts."""
+    """How far scores lie above real data's or below, where that is what counts."""
     found = []
     for score in record.scores:
         above, times = (score.details.get(f"{kind}_real_data") for kind in ("excess_over", "ratio_to"))
         if isinstance(above, float):
-            ratio = f", {times:.3g} times" if isinstance(times, float) else ""
-            found.append(f"{one_line(score.name)}: {number(above)} above as many real images{ratio}")
+            ratio = f"{times:.3g}" if isinstance(times, float) else "1"
+            beside = "" if ratio == "1" else f", {ratio} times theirs"
+            side = "below" if above < 0 else "above"
+            found.append(f"{one_line(score.name)}: {number(abs(above))} {side} as many real images{beside}")
     return found
 
 

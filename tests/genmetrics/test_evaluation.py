@@ -233,7 +233,7 @@ def test_a_default_metric_that_cannot_be_had_is_left_out_with_its_reason(digits,
 
 
 def test_fewer_images_than_a_metric_needs_is_an_error(digits):
-    with pytest.raises(DataError, match="generated: 1 image, but at least 2 are needed"):
+    with pytest.raises(DataError, match="frechet: generated: 1 image, but at least 2 are needed"):
         gm.evaluate(digits.test.images, digits.test.images[:1], extractor="pixels")
 
 

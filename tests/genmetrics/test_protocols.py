@@ -141,5 +141,10 @@ def test_the_list_of_metrics_has_every_row():
     text = CliRunner().invoke(main, ["metrics"]).stdout
     assert all(name in text for name in METRICS)
     assert "-∞ to ∞" in text
+    said = " ".join(text.split())
+    for names in ("fd_EXTRACTOR, or fid;", "printed ddm_EXTRACTOR;", "printed 1nn_accuracy;", "sw_EXTRACTOR, or mind;"):
+        assert names in said
+    named = {row["metric"]: (row["printed"], row["printed_on_inception"]) for row in as_json}
+    assert named["kernel"] == ("kd_EXTRACTOR", "kid")
     listed = CliRunner().invoke(main, ["metrics", "--protocols"]).stdout
     assert all(name in listed for name in PROTOCOLS)

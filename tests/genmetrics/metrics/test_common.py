@@ -129,6 +129,7 @@ def test_a_row_names_functions_that_exist_and_its_paper(name):
     assert row.revision >= 1
     assert set(row.needs) <= {f"{side}.{output}" for side in SEEDS for output in MAKERS}
     assert row.stand_in in ("train", "real", "")
+    assert row.stand_in != "train" or "train" not in row.sides, "copies of the training set are what it looks for"
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -171,6 +172,14 @@ def test_names_are_found_and_the_nearest_is_suggested():
     assert find_metric("ddm") is METRICS["ddm"]
     with pytest.raises(UnknownNameError, match="unknown metric 'frechett'; did you mean 'frechet'"):
         find_metric("frechett")
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_name_that_is_printed_leads_to_the_metric(name):
+    row = METRICS[name]
+    for printed in {row.printed(INCEPTION), row.printed("digits-cnn"), row.inception_name.upper()} - METRICS.keys():
+        with pytest.raises(UnknownNameError, match=f"unknown metric '{printed}'; did you mean '{name}'"):
+            find_metric(printed)
 
 
 # the values

@@ -55,3 +55,13 @@ def test_the_interval_is_over_test_images_and_says_so():
     assert found.low < found.value < found.high
     assert "conditional on the training and the generated" in found.interval
     assert found.std_error_generated is None
+
+
+def test_new_real_images_score_100_where_they_are_as_many_as_the_baseline_and_more_where_they_are_more():
+    train, test = normal(200, 10, 1), normal(400, 10, 2)
+    as_many, fewer, more = (fls_estimate(train, test, normal(m, 10, 3)) for m in (100, 40, 800))
+    assert as_many.value == pytest.approx(100, abs=4)
+    assert more.value > as_many.value + 1
+    assert not as_many.notes
+    assert "half of the training set, 100 images; more new real images score more: 800" in more.notes[0]
+    assert "fewer new real images score less: 40" in fewer.notes[0]

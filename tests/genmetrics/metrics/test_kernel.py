@@ -287,6 +287,23 @@ def test_polynomials_of_another_degree_agree_with_plain_loops(monkeypatch):
     assert found.value == pytest.approx(slow.mmd2(real, generated), rel=1e-11)
 
 
+def test_a_sigma_that_is_too_small_for_the_features_is_noted_and_the_value_stays():
+    real, far = 300 * normal(40, 5, 1), 300 * normal(30, 5, 2, 10.0)
+    found = rbf_estimate(real, far)
+    assert found.value == kernel_distance(real, far, subsets=None, kernel="rbf").value == pytest.approx(0, abs=1e-9)
+    apart = math.sqrt(2 * real.var(axis=0).sum())
+    assert f"sigma 10 is too small for features that lie {apart:,.0f} apart" in found.notes[0]
+    assert rbf_estimate(real, np.zeros((30, 5))).notes  # alike samples do not make the real images any nearer
+    assert not rbf_estimate(real / 100, far / 100).notes
+
+
+def test_the_note_on_sigma_gives_the_mean_kernel_of_two_real_images():
+    real = np.array([[0.0], [38.0], [76.0]])  # two pairs 3.8 sigma apart, one 7.6
+    mean = (2 * math.exp(-(3.8**2) / 2) + math.exp(-(7.6**2) / 2)) / 3
+    assert f"two real images is {mean:.1g} on average" in rbf_estimate(real, real).notes[0]
+    assert not rbf_estimate(real * 0.9, real).notes  # 1.9e-3, above the limit
+
+
 @pytest.mark.parametrize("kernel", ["polynomial", "rbf"])
 def test_the_biased_value_counts_images_with_themselves(kernel):
     """It is |mean of features of x - mean of features of y|^2, so never below 0, and 0 for a set with itself."""

@@ -131,6 +131,37 @@ def test_whiskers_share_an_axis_and_keep_their_order():
     assert samples == html.Whisker(html.MARGIN + 70.4, html.MARGIN + 52.8, 100 - html.MARGIN)
 
 
+def test_without_intervals_the_axis_begins_at_0_which_is_marked(record):
+    bare = dataclasses.replace(record.scores[0], value=0.9, low=None, high=None, baseline={"value": 0.95})
+    row = html.Row.of(bare)
+    assert row.zero == html.MARGIN
+    assert row.real_whisker == html.Whisker(100 - html.MARGIN, None, None)
+    assert row.samples_whisker.value == pytest.approx(100 - html.MARGIN - 88 * 0.05 / 0.95, abs=0.01)
+    assert html.Row.of(dataclasses.replace(bare, low=0.8, high=1.0)).zero is None
+    assert html.Row.of(dataclasses.replace(bare, value=-3.0, baseline={"value": -1.0})).zero == 100 - html.MARGIN
+    page = html.render(dataclasses.replace(record, scores=(bare,)))
+    assert [a["x1"] for a in Page(page).all("line") if a["class"] == "axis zero"] == [f"{html.MARGIN}%"]
+    assert "marked at 0" in page
+    assert "marked at 0" not in html.render(
+        dataclasses.replace(record, scores=(dataclasses.replace(bare, low=0, high=1),))
+    )
+
+
+def test_lines_break_after_underscores_and_not_within_the_parts_of_a_name():
+    assert html.parted("ddm_kl_a-cnn") == "".join(f'<span class="part">{x}</span>' for x in ("ddm_", "kl_", "a-cnn"))
+    assert (
+        html.parted("__<b>")
+        == '<span class="part">_</span><span class="part">_</span><span class="part">&lt;b&gt;</span>'
+    )
+    assert html.parted("") == ""
+
+
+def test_every_cell_of_the_inputs_names_its_column_where_the_table_is_stacked(page, record):
+    cells = [cell.get("data-label") for cell in page.all("td")]
+    for column in html.input_columns(record):
+        assert cells.count(column) >= len(record.inputs)
+
+
 def test_whiskers_of_one_number_are_in_the_middle_and_of_none_are_absent():
     assert html.whiskers([[3.0, None, None]]) == [html.Whisker(50.0, None, None)]
     assert html.whiskers([[math.nan, None, None]]) == [None]

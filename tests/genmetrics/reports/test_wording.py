@@ -100,8 +100,13 @@ def test_controls_are_written_out():
 
 def test_an_excess_over_real_data_is_said_with_its_ratio():
     found = score("ddm_x", details={"excess_over_real_data": 2.5, "ratio_to_real_data": 1.25})
-    record = SimpleNamespace(scores=[found, score("fd_x"), score("y", details={"excess_over_real_data": -1.0})])
+    less = score("y", details={"excess_over_real_data": -1.0, "ratio_to_real_data": 0.9})
+    alike = score("z", details={"excess_over_real_data": 0.01569, "ratio_to_real_data": 1.003})
+    bare = score("w", details={"excess_over_real_data": 1.0})
+    record = SimpleNamespace(scores=[found, score("fd_x"), less, alike, bare])
     assert wording.excess_remarks(record) == [
-        "ddm_x: 2.500 above as many real images, 1.25 times",
-        "y: -1.000 above as many real images",
+        "ddm_x: 2.500 above as many real images, 1.25 times theirs",
+        "y: 1.000 below as many real images, 0.9 times theirs",
+        "z: 0.01569 above as many real images",
+        "w: 1.000 above as many real images",
     ]
