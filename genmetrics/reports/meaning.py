@@ -49,6 +49,8 @@ def of_ct_score(score: Score) -> str:
 def of_two_sample(score: Score) -> str:
     """Whether the nearest image tells samples from real ones."""
     told = f"the nearest other image tells samples from real ones {percent(100 * score.value)} of the time"
+    if score.baseline is not None:
+        told += f", real training images from them {percent(100 * score.baseline['value'])}"
     if score.low is None or score.high is None:
         return f"{told}; 50% if both came from one distribution"
     if score.low > 0.5:

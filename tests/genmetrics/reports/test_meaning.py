@@ -65,6 +65,11 @@ def test_two_sample_says_whether_sets_can_be_told_apart(numbers, verdict):
     assert said("two-sample", numbers) == told + verdict
 
 
+def test_two_sample_says_how_often_real_training_images_are_told():
+    found = said("two-sample", (0.6, 0.55, 0.65), (0.61, 0.56, 0.66))
+    assert "60.0% of the time, real training images from them 61.0%: they can be told apart" in found
+
+
 @pytest.mark.parametrize(("copies", "verdict"), [(True, ": copies"), (False, ": no sign of copies")])
 def test_samples_that_copy_are_called_so_and_others_not(copies, verdict):
     rng = np.random.default_rng(0)
