@@ -185,6 +185,10 @@ def outside(row: Row) -> bool:
     return 100 * high < LOWEST or 100 * low > HIGHEST
 
 
+def too_low(row: Row) -> bool:
+    return float(row["coverage_percent"]) < LOWEST
+
+
 def spoken(row: Row) -> str:
     text = f"{row['metric']:<24} {row['of'][:5]:<5} {row['images']:<24} {row['samples']:<7} n={row['n']:<5}"
     ratio = float(row["mean_std_error"]) / (float(row["sd"]) or float("nan"))
@@ -236,7 +240,7 @@ def with_tables(page: str, rows: list[Row]) -> str:
 
 
 def table(rows: list[Row]) -> str:
-    """A line for each metric, in Markdown: how many cases, which cover least and most; in bold what is outside."""
+    """A line for each metric, in Markdown: how many cases, which cover least and most; in bold all that are outside."""
     headings = ["interval of", "conditional on", "cases", "covers least", "covers most"]
     verdicts = any(row["of"] == "difference" for row in rows)
     headings += BETWEEN if verdicts else []
@@ -244,7 +248,9 @@ def table(rows: list[Row]) -> str:
     for name in dict.fromkeys(row["metric"] for row in rows):
         own = sorted((row for row in rows if row["metric"] == name), key=lambda row: float(row["coverage_percent"]))
         held = {"": "nothing"}.get(own[0]["held_fixed"], own[0]["held_fixed"])
-        cells = [name, held, str(len(own)), in_words(own[0]), in_words(own[-1])]
+        too_few, too_many = ([row for row in own if outside(row) and too_low(row) == side] for side in (True, False))
+        ends = ["; ".join(map(in_words, some)) for some in (too_few or own[:1], too_many or own[-1:])]
+        cells = [name, held, str(len(own)), *ends]
         lines.append(f"| {' | '.join([*cells, *([unpaired(own), *verdicts_in_words(own)] if verdicts else [])])} |")
     return "\n".join(lines) + "\n"
 
