@@ -6,7 +6,7 @@ images --sources--> uint8 --extractor, features--> float32 (n, d) --metrics--> E
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib import metadata
@@ -139,16 +139,8 @@ def evaluate(
         chosen = [name for name, metric in METRICS.items() if metric.panel and not lacking(metric, outputs)]
     elif sides["generated"].moments is None:
         refuse_what_it_lacks(chosen, network, sides["generated"].features.outputs)
-    scores, left_out = [], []
-    for name in progress(chosen, "metrics", len(chosen)):
-        try:
-            scores.append(score_of(name, sides, network, seed, intervals, options.get(name, {})))
-        except UnsuitableError as error:
-            if metrics is not None:  # asked for by name
-                raise
-            left_out.append(f"{name} left out: {error}")
-        except DataError as error:
-            raise DataError(f"{name}: {error}") from None
+    how_scored = {"seed": seed, "intervals": intervals, "options": options, "progress": progress}
+    scores, left_out = scores_of(chosen, sides, network, asked=metrics is not None, **how_scored)
     scores += [own_score(name, function, sides, network) for name, function in own.items()]
     record = Record(
         scores=tuple(scores),
@@ -162,6 +154,35 @@ def evaluate(
     if folder is None:
         return record
     return with_report(record, sides, folder, seed, progress)
+
+
+def scores_of(
+    names: Sequence[str],
+    sides: Mapping[str, Side],
+    network: Extractor,
+    *,
+    asked: bool,
+    seed: int,
+    intervals: bool,
+    options: Mapping[str, Mapping[str, Any]],
+    progress: Progress,
+) -> tuple[list[Score], list[str]]:
+    """The score of each metric, and a sentence on each that does not suit these sets, unless it was asked for by name.
+
+    Raises:
+        DataError: a metric cannot be taken; the message begins with its name.
+    """
+    scores, left_out = [], []
+    for name in progress(names, "metrics", len(names)):
+        try:
+            scores.append(score_of(name, sides, network, seed, intervals, options.get(name, {})))
+        except UnsuitableError as error:
+            if asked:
+                raise
+            left_out.append(f"{name} left out: {error}")
+        except DataError as error:
+            raise DataError(f"{name}: {error}") from None
+    return scores, left_out
 
 
 def score_of(

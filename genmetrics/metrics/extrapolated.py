@@ -100,7 +100,7 @@ def frechet_infinity_estimate(real: Any, generated: Any, *, seed: int = 0, inter
     """`frechet_distance_infinity` with an interval for the limit of many generated images, the reference fixed.
 
     The second-order part of its variance, which is all there is where the distributions are equal, counts twice, as it
-    does in the plug-in variance: errors are small where values are low, and but for that intervals cover 91% there. A
+    does in the plug-in variance: errors are small where values are low, and but for that intervals cover too little. A
     real image's influence on the limit is taken to be that on the distance to either half of the generated images.
     """
     reference, y = as_features(real, "real", at_least=2), as_features(generated, "generated")

@@ -49,7 +49,7 @@ def fls(train: Any, test: Any, generated: Any, baseline: Any = None, seed: int =
         seed: of the halves.
 
     Returns:
-        value: about 100 for new real images where they are as many as the baseline, rather more (105 to 115) where
+        value: about 100 for new real images where they are as many as the baseline, rather more where
             they are twice as many; higher is better; > 0.
 
     Raises:

@@ -48,6 +48,9 @@ class Terms:
     recall: NDArray[np.bool_] | None  # (n,) does a real image lie in some generated ball? None: no more than k of them
     density: NDArray[np.float64]  # (m,) real balls that hold a generated image, over k
     coverage: NDArray[np.bool_]  # (n,) does a real image's ball hold a generated image?
+    real: Nearest  # what the pass found that the jackknife over the real images needs
+    found: Between
+    halves: NDArray[np.int64]  # (m,) which half of the generated images each is in
 
 
 def precision_recall(real: Any, generated: Any, k: int = PRECISION_K) -> PrecisionRecall:
@@ -138,6 +141,9 @@ def terms_of(real: Any, generated: Any, k: int) -> Terms:
         recall=found.y_balls.closed[j] > 0 if k < len(y) else None,
         density=found.x_balls.open[i] / k,
         coverage=found.nearest_y.squares[:, 0] < near_x.squares[:, k - 1],
+        real=near_x,
+        found=found,
+        halves=halves_of(len(y)),
     )
 
 
@@ -193,18 +199,17 @@ def precision_estimate(
     real: Any, generated: Any, *, seed: int = 0, intervals: bool = True, k: int = PRECISION_K
 ) -> Estimate:
     """Precision, with Wilson's interval over the generated images; the real balls stand fixed."""
-    x, y = checked(real, generated, k)
-    inside, options = terms_of(real, generated, k).precision, {"k": k}
+    terms, options = terms_of(real, generated, k), {"k": k}
+    inside = terms.precision
     if not intervals:
         return Estimate.bare(float(inside.mean()), options=options)
-    near, _, found = pass_over(x, y, k)
     return share_estimate(
         float(inside.mean()),
         len(inside),
         "over generated images, conditional on the real set",
         over_generated=True,
         options=options,
-        of_reference=precision_moves(near, found.lone, inside, halves_of(len(y)), k),
+        of_reference=precision_moves(terms.real, terms.found.lone, inside, terms.halves, k),
     )
 
 
@@ -240,16 +245,16 @@ def density_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: boo
     interval covers 91%, this one 93% (`benchmarks/coverage.py`, Gaussians of 64 dimensions, 300 samples). Where none of
     them lies in any, it is Wilson's for the share of them that would, each of density 1, as of real images.
     """
-    terms = terms_of(real, generated, COVERAGE_K).density
-    value, options = float(terms.mean()), {"k": COVERAGE_K}
+    k = COVERAGE_K
+    known = terms_of(real, generated, k)
+    terms, options = known.density, {"k": k}
+    value = float(terms.mean())
     if not intervals:
         return Estimate.bare(value, options=options)
     if len(terms) < 2:
         return Estimate.bare(value, "one image", options=options)
-    k = COVERAGE_K
-    x, y = checked(real, generated, k)
-    near, _, found = pass_over(x, y, k)
-    of_reference = density_moves(near, found.held[x_balls(near, k).index(k) :], halves_of(len(y)), k)
+    held = known.found.held[x_balls(known.real, k).index(k) :]
+    of_reference = density_moves(known.real, held, known.halves, k)
     if not terms.any():
         given = "over generated images, conditional on the real set, those in balls having real images' density"
         return share_estimate(0.0, len(terms), given, over_generated=True, options=options, of_reference=of_reference)

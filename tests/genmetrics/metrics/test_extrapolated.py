@@ -65,14 +65,16 @@ def test_the_intercepts_variance_is_that_of_a_fit_to_values_of_this_covariance()
         assert intercept_variance(sizes, first, second) == pytest.approx(weights @ covariance @ weights, rel=1e-9)
 
 
-@pytest.mark.parametrize(("scale", "tolerance"), [(1.2, 0.24), (1.0, 0.65)], ids=["away from the null", "at it"])
-def test_the_standard_error_is_the_spread_over_repeated_draws(scale, tolerance):
+@pytest.mark.parametrize(
+    ("scale", "least", "most"), [(1.2, 0.9, 1.24), (1.0, 1.12, 1.65)], ids=["away from the null", "at it"]
+)
+def test_the_standard_error_is_the_spread_over_repeated_draws(scale, least, most):
     """150 repeats give the spread to 6%; 4 of those. At the null the error is meant to be 1.4 times as large."""
     real = normal(2000, 4, 999)
     found = [frechet_infinity_estimate(real, normal(300, 4, i) * scale, seed=i) for i in range(150)]
     spread = np.std([each.value for each in found])
     error = np.sqrt(np.mean([each.std_error**2 for each in found]))
-    assert spread * 0.9 < error < spread * (1 + tolerance)
+    assert least * spread < error < most * spread
 
 
 @pytest.mark.parametrize("sure", [1.0, 12.0], ids=["guesses", "sure, all classes alike"])
