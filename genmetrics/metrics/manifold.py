@@ -241,9 +241,9 @@ def recall_of_part(x: NDArray[Any], y: NDArray[Any], k: int) -> float:
 def density_estimate(real: Any, generated: Any, *, seed: int = 0, intervals: bool = True) -> Estimate:
     """Density, a mean over the generated images, with an interval normal for its logarithm; the real balls stand fixed.
 
-    Few samples in many balls make the mean's distribution skewed: where most samples lie in none, the plain normal
-    interval covers 91%, this one 93% (`benchmarks/coverage.py`, Gaussians of 64 dimensions, 300 samples). Where none of
-    them lies in any, it is Wilson's for the share of them that would, each of density 1, as of real images.
+    Few samples in many balls make the mean's distribution skewed, and the plain normal interval too narrow where most
+    samples lie in none; `benchmarks/coverage.py` measures this one. Where none of them lies in any, it is Wilson's for
+    the share of them that would, each of density 1, as of real images.
     """
     k = COVERAGE_K
     known = terms_of(real, generated, k)
